@@ -1,0 +1,223 @@
+//! Lines joined from the parts the engines cut them into.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::timestamp::OwnedStamp;
+use crate::{Channel, Record, Stamp, limits};
+
+/// How an engine's parts make a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// All parts bear the time of the first, and all but the last have 16,384 bytes. So a line ends with a newline;
+    /// or with a shorter part without one, which is a container's unfinished last output, or the last part of a
+    /// split line from the `local` driver up to Docker 28; or when a record of its channel bears another time.
+    /// (W-40, W-41, W-42.) On a TTY stream a proxy may cut parts anywhere, so there a short part ends nothing.
+    Docker,
+    /// Parts end wherever a read of the container's pipe ended, and may bear different times: only a newline ends a
+    /// line (W-43).
+    Podman,
+}
+
+/// A line, or a segment of one that is too long to be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Where it came from.
+    pub channel: Channel,
+    /// Of its first part.
+    pub stamp: Option<Stamp<'a>>,
+    /// The bytes without the line end.
+    pub text: &'a [u8],
+    /// Which segment this is; `None` if it is the whole line.
+    pub segment: Option<Segment>,
+}
+
+/// A place among a long line's segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Counted from 1.
+    pub number: u32,
+    /// The line ends with it.
+    pub last: bool,
+}
+
+/// Joins the records of one stream. A record that is a line is passed on as it is; only parts are copied and held.
+#[derive(Debug)]
+pub struct LineJoiner {
+    parts: Parts,
+    limit: usize,
+    /// The open line of each channel, by [`slot`]. A stream without one holds nothing else.
+    open: [Option<Box<Open>>; 4],
+}
+
+/// A line whose end has not come.
+#[derive(Debug)]
+struct Open {
+    channel: Channel,
+    stamp: Option<OwnedStamp>,
+    /// What no segment has taken yet: never more than the limit.
+    text: Vec<u8>,
+    segments: u32,
+    /// Bytes of the line so far.
+    total: u64,
+}
+
+type Out<'o> = &'o mut dyn FnMut(Line<'_>);
+
+impl LineJoiner {
+    /// Holds at most `limit` bytes per channel, at least 1. A longer line leaves in segments of exactly that many
+    /// bytes, and the rest.
+    #[must_use]
+    pub fn new(parts: Parts, limit: usize) -> Self {
+        Self { parts, limit: limit.max(1), open: [const { None }; 4] }
+    }
+
+    /// Takes the stream's next record; passes on what is complete with it. At most one open line that it shows to
+    /// have ended, then its own.
+    pub fn push(&mut self, record: Record<'_>, out: &mut dyn FnMut(Line<'_>)) {
+        let Some(slot) = slot(record.channel) else {
+            let Record { channel, stamp, text, .. } = record;
+            return out(Line { channel, stamp, text, segment: None });
+        };
+        if self.open[slot].as_ref().is_some_and(|open| self.begins_another(open, &record)) {
+            self.close(slot, End::Unmarked, out);
+        }
+        let ends = self.ends(&record);
+        if ends && self.open[slot].is_none() {
+            return whole(record, self.limit, out);
+        }
+        let open = self.open[slot].get_or_insert_with(|| Box::new(Open::new(&record)));
+        open.append(record.text, self.limit, out);
+        if ends {
+            self.close(slot, if record.part { End::Unmarked } else { End::Newline }, out);
+        }
+    }
+
+    /// The stream has ended, or we have: open lines leave as they are.
+    pub fn finish(&mut self, out: &mut dyn FnMut(Line<'_>)) {
+        for slot in 0..self.open.len() {
+            self.close(slot, End::Unmarked, out);
+        }
+    }
+
+    /// Forgets the open lines: the stream was cut, and they will come again, whole.
+    pub fn clear(&mut self) {
+        self.open = [const { None }; 4];
+    }
+
+    /// Bytes held of open lines.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.open.iter().flatten().map(|open| open.text.len()).sum()
+    }
+
+    /// Whether a line is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.iter().any(Option::is_some)
+    }
+
+    /// Memory is short: what is held of the longer open line leaves as a segment. Returns the bytes freed.
+    ///
+    /// If the line's end is all that was missing, its last segment will be empty.
+    pub fn flush_largest(&mut self, out: &mut dyn FnMut(Line<'_>)) -> usize {
+        let largest = self.open.iter_mut().flatten().max_by_key(|open| open.text.len());
+        let Some(open) = largest.filter(|open| !open.text.is_empty()) else { return 0 };
+        let text = core::mem::take(&mut open.text);
+        open.segment(&text, false, out);
+        text.len()
+    }
+
+    /// Whether a record can't belong to the open line of its channel (W-42).
+    fn begins_another(&self, open: &Open, record: &Record<'_>) -> bool {
+        let time = open.stamp.as_ref().map(|stamp| stamp.time);
+        self.parts == Parts::Docker && time != record.stamp.map(|stamp| stamp.time)
+    }
+
+    /// Whether a line ends with this record (W-41).
+    fn ends(&self, record: &Record<'_>) -> bool {
+        let short = record.text.len() < limits::PART && record.channel != Channel::Tty;
+        !record.part || (self.parts == Parts::Docker && short)
+    }
+
+    fn close(&mut self, slot: usize, end: End, out: Out<'_>) {
+        let Some(mut open) = self.open[slot].take() else { return };
+        // `local` of older engines drops the LF of a split line, but not the CR that the terminal put before it
+        // (W-41). The session has removed it from all other lines.
+        let split = open.total >= limits::TTY_PART as u64;
+        if end == End::Unmarked && open.channel == Channel::Tty && split && open.text.ends_with(b"\r") {
+            open.text.pop();
+        }
+        let text = core::mem::take(&mut open.text);
+        if open.segments > 0 {
+            open.segment(&text, true, out);
+        } else {
+            out(Line { channel: open.channel, stamp: open.lend(), text: &text, segment: None });
+        }
+    }
+}
+
+/// What ended a line.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Newline,
+    /// Something else than a newline.
+    Unmarked,
+}
+
+impl Open {
+    fn new(record: &Record<'_>) -> Self {
+        let stamp = record.stamp.map(OwnedStamp::from);
+        Self { channel: record.channel, stamp, text: Vec::new(), segments: 0, total: 0 }
+    }
+
+    fn lend(&self) -> Option<Stamp<'_>> {
+        self.stamp.as_ref().map(OwnedStamp::lend)
+    }
+
+    /// Adds bytes; passes on a segment only when more than the limit is there, so that the last is not empty.
+    fn append(&mut self, mut bytes: &[u8], limit: usize, out: Out<'_>) {
+        self.total += bytes.len() as u64;
+        while self.text.len() + bytes.len() > limit {
+            let (fits, rest) = bytes.split_at(limit - self.text.len());
+            let mut text = core::mem::take(&mut self.text);
+            text.extend_from_slice(fits);
+            self.segment(&text, false, out);
+            text.clear();
+            (self.text, bytes) = (text, rest);
+        }
+        self.text.extend_from_slice(bytes);
+    }
+
+    fn segment(&mut self, text: &[u8], last: bool, out: Out<'_>) {
+        self.segments = self.segments.saturating_add(1);
+        let segment = Some(Segment { number: self.segments, last });
+        out(Line { channel: self.channel, stamp: self.lend(), text, segment });
+    }
+}
+
+/// A record that is a line of its own: passed on without a copy.
+fn whole(record: Record<'_>, limit: usize, out: Out<'_>) {
+    let Record { channel, stamp, text, .. } = record;
+    if text.len() <= limit {
+        return out(Line { channel, stamp, text, segment: None });
+    }
+    let mut pieces = text.chunks(limit).peekable();
+    let mut number = 0_u32;
+    while let Some(text) = pieces.next() {
+        number = number.saturating_add(1);
+        let segment = Some(Segment { number, last: pieces.peek().is_none() });
+        out(Line { channel, stamp, text, segment });
+    }
+}
+
+/// Where a channel's open line is kept; `None` for the engine's messages, which are never parts.
+const fn slot(channel: Channel) -> Option<usize> {
+    match channel {
+        Channel::Stdin => Some(0),
+        Channel::Stdout => Some(1),
+        Channel::Stderr => Some(2),
+        Channel::Tty => Some(3),
+        Channel::Engine => None,
+    }
+}

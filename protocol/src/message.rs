@@ -1,0 +1,53 @@
+//! What an engine says when it says no.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Deserialize;
+
+use crate::limits;
+
+/// An answer other than 200.
+///
+/// It prints as `HTTP 404: No such container: web`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: u16,
+    /// What the engine said, on one line without control characters; empty if it said nothing.
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message.as_str() {
+            "" => write!(f, "HTTP {}", self.status),
+            message => write!(f, "HTTP {}: {message}", self.status),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// Keeps the front of an error's body.
+pub(crate) fn keep(body: &mut Vec<u8>, bytes: &[u8]) {
+    let room = limits::MESSAGE.saturating_sub(body.len());
+    body.extend_from_slice(&bytes[..room.min(bytes.len())]);
+}
+
+/// The message in an error's body: JSON `{"message": …}` from engines, plain text from Go's HTTP server and from
+/// proxies (W-60, W-61).
+pub(crate) fn text(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        message: String,
+    }
+    let body = &body[..body.len().min(limits::MESSAGE)];
+    let message = match serde_json::from_slice::<Body>(body) {
+        Ok(body) => body.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    // It ends up in terminals and logs.
+    message.replace(char::is_control, " ").trim().to_string()
+}

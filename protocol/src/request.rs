@@ -1,0 +1,99 @@
+//! The bytes of the six GET requests, and of nothing else: this crate can't change a container.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::{ApiVersion, ContainerId, Timestamp};
+
+/// What to ask of a container's log. Both channels and time stamps are always asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// Whose log: by full id, since names change.
+    pub id: ContainerId,
+    /// Stay for what is written from now on.
+    pub follow: bool,
+    /// How much of the log's end, in records of both channels together.
+    pub tail: Tail,
+    /// Only records at or after this time (W-53 says what engines make of it).
+    pub since: Option<Timestamp>,
+    /// Only records at or before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// How much of a log's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// All that the engine kept.
+    All,
+    /// So many records. Broken on Podman 4 (W-54).
+    Last(u64),
+}
+
+/// `GET /_ping`: without a version, so that every engine answers and names its own.
+#[must_use]
+pub fn ping() -> Vec<u8> {
+    get("/_ping")
+}
+
+/// `GET /version`, likewise without one.
+#[must_use]
+pub fn version() -> Vec<u8> {
+    get("/version")
+}
+
+/// `GET /events` of containers, from `since` on if given: a stream of JSON values.
+#[must_use]
+pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>) -> Vec<u8> {
+    // {"type":["container"]}, percent-encoded.
+    let filters = "filters=%7B%22type%22%3A%5B%22container%22%5D%7D";
+    get(&format!("{}/events?{filters}{}", prefix(version), time("&since=", since)))
+}
+
+/// `GET /containers/json`: the running containers, or `all` of them, as one JSON array.
+#[must_use]
+pub fn list(version: Option<ApiVersion>, all: bool) -> Vec<u8> {
+    get(&format!("{}/containers/json{}", prefix(version), if all { "?all=1" } else { "" }))
+}
+
+/// `GET /containers/{id}/json`.
+#[must_use]
+pub fn inspect(version: Option<ApiVersion>, id: ContainerId) -> Vec<u8> {
+    get(&format!("{}/containers/{id}/json", prefix(version)))
+}
+
+/// `GET /containers/{id}/logs`.
+#[must_use]
+pub fn logs(version: Option<ApiVersion>, logs: &Logs) -> Vec<u8> {
+    let tail = match logs.tail {
+        Tail::All => "all".to_string(),
+        Tail::Last(records) => records.to_string(),
+    };
+    get(&format!(
+        "{}/containers/{}/logs?follow={}&stdout=1&stderr=1&timestamps=1&tail={tail}{}{}",
+        prefix(version),
+        logs.id,
+        u8::from(logs.follow),
+        time("&since=", logs.since),
+        time("&until=", logs.until),
+    ))
+}
+
+/// A GET of any path. The path must be percent-encoded: spaces and control characters would break the request.
+///
+/// `Connection: close` makes the connection's end the second witness of the response's (W-03); without `Host` an
+/// engine answers 400 (W-02).
+#[must_use]
+pub fn get(path: &str) -> Vec<u8> {
+    let agent = concat!("docklog/", env!("CARGO_PKG_VERSION"));
+    format!("GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n")
+        .into_bytes()
+}
+
+fn prefix(version: Option<ApiVersion>) -> String {
+    version.map_or_else(String::new, |version| format!("/v{version}"))
+}
+
+fn time(name: &str, time: Option<Timestamp>) -> String {
+    time.map_or_else(String::new, |time| format!("{name}{time}"))
+}

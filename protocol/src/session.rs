@@ -1,0 +1,177 @@
+//! One HTTP response of a logs request, from its first byte to its last.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::head::{Content, Head};
+use crate::multiplex::Multiplex;
+use crate::response::{Next, Piece, Response};
+use crate::tty::Tty;
+use crate::{Finished, Progress, Record, Refusal, Truncated, message};
+
+/// What a log body consists of. The engine knows by the container's `Config.Tty`; the response often does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Frames: the container has no TTY.
+    Multiplexed,
+    /// Text: the container has a TTY.
+    Tty,
+    /// Told by the response itself.
+    ///
+    /// Its `Content-Type` says multiplexed for certain where it says so (API 1.42 and newer; otherwise it proves
+    /// nothing, W-05). Else the first byte decides: a frame begins with its type, 0 to 3, and a TTY body with a
+    /// stamp's digit or the engine's own message. So with time stamps the answer is sure. Without them it is a guess:
+    /// a terminal may begin with a control character.
+    Detect,
+}
+
+/// A logs response that is being read.
+#[derive(Debug)]
+pub struct Session {
+    format: Format,
+    timestamps: bool,
+    response: Response,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// No byte of it has come.
+    Unknown,
+    Multiplexed(Multiplex),
+    /// Boxed: it is large, and most containers have no TTY.
+    Tty(Box<Tty>),
+    /// The front of an error's body.
+    Refused(Vec<u8>),
+}
+
+impl Session {
+    /// Reads the answer to a logs request; `timestamps` as it was asked for.
+    #[must_use]
+    pub fn new(format: Format, timestamps: bool) -> Self {
+        Self { format, timestamps, response: Response::to_get(), body: Body::Unknown }
+    }
+
+    /// Says what the body consists of, if that became known only after the request was sent. Without effect once the
+    /// body has begun.
+    pub fn set_format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    /// Takes what a read gave, and calls `out` with each record that is complete.
+    ///
+    /// After an error or `Complete`, further bytes are not looked at.
+    ///
+    /// # Errors
+    /// If the response breaks the protocol. Records before that point have been passed on; every later call gives
+    /// the same error.
+    pub fn feed(&mut self, bytes: &[u8], out: &mut dyn FnMut(Record<'_>)) -> Result<Progress, Error> {
+        self.response.check()?;
+        let result = self.take(bytes, out);
+        self.response.guard(result)
+    }
+
+    /// The response's head, once it is complete.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.response.head()
+    }
+
+    /// Bytes held because a feed ended inside of what they belong to.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let body = match &self.body {
+            Body::Unknown => 0,
+            Body::Multiplexed(frames) => frames.held(),
+            Body::Tty(tty) => tty.held(),
+            Body::Refused(body) => body.len(),
+        };
+        self.response.held() + body
+    }
+
+    /// Bytes of the response taken so far.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.response.at()
+    }
+
+    /// Ends the response: it is complete, or the connection has ended. Only then the last text of an HTTP/1.0 answer
+    /// from a TTY container, which has no newline, is known to be whole: so `out` may be called once more.
+    ///
+    /// # Errors
+    /// [`Truncated`] if a part of the response is missing; also after an error of `feed`.
+    pub fn finish(mut self, out: &mut dyn FnMut(Record<'_>)) -> Result<Finished, Truncated> {
+        let ended = self.response.eof();
+        if let Body::Tty(tty) = &mut self.body
+            && (ended.is_ok() || self.response.between_chunks())
+        {
+            tty.end(out);
+        }
+        ended?;
+        match self.body {
+            Body::Multiplexed(frames) if frames.end().is_err() => Err(self.response.truncated()),
+            Body::Refused(body) => Ok(Finished::Refused(refusal(self.response.head(), &body))),
+            _ => Ok(Finished::Complete),
+        }
+    }
+
+    fn take(&mut self, mut rest: &[u8], out: &mut dyn FnMut(Record<'_>)) -> Result<Progress, Error> {
+        loop {
+            match self.response.next(&mut rest)? {
+                // 200 is the only status under which an engine sends a log.
+                Next::Head(head) if head.status != 200 => self.body = Body::Refused(Vec::new()),
+                Next::Head(_) => {}
+                Next::Data(piece) => self.data(&piece, out)?,
+                Next::End => {
+                    self.end(out)?;
+                    return Ok(Progress::Complete { unused: rest.len() });
+                }
+                Next::More => return Ok(Progress::More),
+            }
+        }
+    }
+
+    fn data(&mut self, piece: &Piece<'_>, out: &mut dyn FnMut(Record<'_>)) -> Result<(), Error> {
+        if matches!(self.body, Body::Unknown) {
+            self.body = self.begin(piece.bytes);
+        }
+        match &mut self.body {
+            Body::Unknown => {}
+            Body::Multiplexed(frames) => frames.feed(piece, out)?,
+            Body::Tty(tty) => tty.feed(piece.bytes, piece.ends_chunk, out),
+            Body::Refused(body) => message::keep(body, piece.bytes),
+        }
+        Ok(())
+    }
+
+    /// Chooses the decoder by the first bytes of the body.
+    fn begin(&self, bytes: &[u8]) -> Body {
+        let says_frames = self.head().is_some_and(|head| head.content == Content::Multiplexed);
+        let frames = match self.format {
+            Format::Multiplexed => true,
+            Format::Tty => false,
+            Format::Detect => says_frames || bytes.first().is_some_and(|&byte| byte <= 3),
+        };
+        if frames {
+            Body::Multiplexed(Multiplex::new(self.timestamps))
+        } else {
+            Body::Tty(Box::new(Tty::new(self.timestamps)))
+        }
+    }
+
+    fn end(&mut self, out: &mut dyn FnMut(Record<'_>)) -> Result<(), Error> {
+        match &mut self.body {
+            Body::Multiplexed(frames) => frames.end(),
+            Body::Tty(tty) => {
+                tty.end(out);
+                Ok(())
+            }
+            Body::Unknown | Body::Refused(_) => Ok(()),
+        }
+    }
+}
+
+fn refusal(head: Option<Head>, body: &[u8]) -> Refusal {
+    Refusal { status: head.map_or(0, |head| head.status), message: message::text(body) }
+}

@@ -1,0 +1,232 @@
+//! Points in time as the engines write them: RFC 3339 before each record, `seconds.nanoseconds` in queries.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::limits;
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// A point in time since the Unix epoch, UTC, to the nanosecond.
+///
+/// It prints as `seconds.nnnnnnnnn`, the form `since=` and `until=` take (W-52).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    /// Whole seconds since 1970-01-01T00:00:00Z, rounded down; negative before.
+    pub seconds: i64,
+    /// Nanoseconds after `seconds`, below 1,000,000,000.
+    pub nanos: u32,
+}
+
+impl Timestamp {
+    /// Reads RFC 3339: any number of fraction digits (those after the ninth are dropped), `Z` or `±hh:mm`.
+    ///
+    /// `None` for anything else, for dates that don't exist, and for leap seconds, which Go's clock never prints.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (date_time, rest) = bytes.split_at_checked(19)?;
+        let (fraction, zone) = split_fraction(rest)?;
+        let local = local_seconds(date_time)?;
+        Some(Self { seconds: local - zone_offset(zone)?, nanos: nanos(fraction) })
+    }
+
+    /// From nanoseconds since the epoch, as an event's `timeNano` gives them.
+    #[must_use]
+    pub const fn from_unix_nanos(nanos: i64) -> Self {
+        Self { seconds: nanos.div_euclid(NANOS_PER_SECOND), nanos: nanos.rem_euclid(NANOS_PER_SECOND) as u32 }
+    }
+
+    /// Nanoseconds since the epoch; the ends of `i64` (years 1677 and 2262) for times beyond them.
+    #[must_use]
+    pub const fn unix_nanos(&self) -> i64 {
+        self.seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(self.nanos as i64)
+    }
+
+    /// Reads `seconds[.fraction]`, the form of `since=`. Fraction digits after the ninth are dropped, as engines do.
+    #[must_use]
+    pub fn parse_unix(text: &str) -> Option<Self> {
+        let (seconds, fraction) = match text.split_once('.') {
+            Some((seconds, fraction)) => (seconds, fraction.as_bytes()),
+            None => (text, &b"0"[..]),
+        };
+        // `str::parse` takes a leading '+', the engines don't.
+        if seconds.starts_with('+') || fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        Some(Self { seconds: seconds.parse().ok()?, nanos: nanos(fraction) })
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}", self.seconds, self.nanos)
+    }
+}
+
+/// Splits what follows the seconds into fraction digits and zone; a dot needs at least one digit.
+fn split_fraction(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let Some(digits) = rest.strip_prefix(b".") else { return Some((&[], rest)) };
+    let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (len > 0).then(|| digits.split_at(len))
+}
+
+/// The first nine digits as nanoseconds, filled up with zeros at the right.
+fn nanos(fraction: &[u8]) -> u32 {
+    let digits = fraction.iter().copied().chain(core::iter::repeat(b'0'));
+    digits.take(9).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+}
+
+/// `Z` or `±hh:mm` in seconds east of UTC.
+fn zone_offset(zone: &[u8]) -> Option<i64> {
+    let (sign, time) = match zone {
+        [b'Z' | b'z'] => return Some(0),
+        [b'+', time @ ..] => (1, time),
+        [b'-', time @ ..] => (-1, time),
+        _ => return None,
+    };
+    if time.len() != 5 || time[2] != b':' {
+        return None;
+    }
+    let (hours, minutes) = (number(&time[..2], 23)?, number(&time[3..], 59)?);
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// `YYYY-MM-DDThh:mm:ss` as seconds since the epoch, taken as UTC.
+fn local_seconds(text: &[u8]) -> Option<i64> {
+    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if !marks.iter().all(|&(at, mark)| text[at] == mark) || !matches!(text[10], b'T' | b't') {
+        return None;
+    }
+    let (year, month, day) = (number(&text[..4], 9999)?, number(&text[5..7], 12)?, number(&text[8..10], 31)?);
+    if month == 0 || day == 0 || day > days_in_month(year, month) {
+        return None;
+    }
+    let (hour, minute, second) =
+        (number(&text[11..13], 23)?, number(&text[14..16], 59)?, number(&text[17..], 59)?);
+    Some(days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// Decimal digits only, at most `max`.
+fn number(digits: &[u8], max: i64) -> Option<i64> {
+    let value = digits
+        .iter()
+        .try_fold(0, |sum: i64, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))?;
+    (value <= max).then_some(value)
+}
+
+const fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar. Years begin in March, so that the leap day is their last.
+const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The time before a record: as the engine wrote it, and as a point in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp<'a> {
+    /// Exactly the bytes on the wire, such as `2026-11-23T20:21:33.870332324Z`.
+    pub raw: &'a str,
+    /// What they mean.
+    pub time: Timestamp,
+}
+
+impl<'a> Stamp<'a> {
+    /// Takes a stamp and the space after it from the front of a payload (W-30).
+    pub(crate) fn split(payload: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let Look::Stamp(len, time) = look(payload) else { return None };
+        let raw = core::str::from_utf8(&payload[..len]).ok()?;
+        Some((Self { raw, time }, &payload[len + 1..]))
+    }
+}
+
+/// A stamp that outlives the bytes it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnedStamp {
+    raw: String,
+    pub(crate) time: Timestamp,
+}
+
+impl OwnedStamp {
+    pub(crate) fn lend(&self) -> Stamp<'_> {
+        Stamp { raw: &self.raw, time: self.time }
+    }
+}
+
+impl From<Stamp<'_>> for OwnedStamp {
+    fn from(stamp: Stamp<'_>) -> Self {
+        Self { raw: String::from(stamp.raw), time: stamp.time }
+    }
+}
+
+/// Whether bytes begin with a stamp and a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Yes: a stamp of this many bytes, the space not counted.
+    Stamp(usize, Timestamp),
+    /// They can't, whatever follows.
+    No,
+    /// They may, if more bytes come. Never said of more than [`limits::STAMP`] bytes.
+    More,
+}
+
+/// Looks for a stamp and its space at the front of `bytes`. A longer input never turns `No` or `Stamp` into another.
+pub(crate) fn look(bytes: &[u8]) -> Look {
+    let len = match stamp_len(bytes) {
+        Ok(Some(len)) if len <= limits::STAMP => len,
+        Err(Ended) if bytes.len() <= limits::STAMP => return Look::More,
+        _ => return Look::No,
+    };
+    match bytes.get(len) {
+        None => Look::More,
+        Some(b' ') => match core::str::from_utf8(&bytes[..len]).ok().and_then(Timestamp::parse) {
+            Some(time) => Look::Stamp(len, time),
+            None => Look::No,
+        },
+        Some(_) => Look::No,
+    }
+}
+
+/// The input ended while it still looked like a stamp.
+struct Ended;
+
+/// The length of what has a stamp's shape at the front of `bytes`; the values are not judged here.
+fn stamp_len(bytes: &[u8]) -> Result<Option<usize>, Ended> {
+    let Some(mut at) = shape(bytes, 0, b"0000-00-00T00:00:00")? else { return Ok(None) };
+    if *bytes.get(at).ok_or(Ended)? == b'.' {
+        let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        at += 1 + digits;
+        if at > limits::STAMP || (digits == 0 && at < bytes.len()) {
+            return Ok(None);
+        }
+    }
+    match bytes.get(at).ok_or(Ended)? {
+        b'Z' => Ok(Some(at + 1)),
+        b'+' | b'-' => shape(bytes, at + 1, b"00:00"),
+        _ => Ok(None),
+    }
+}
+
+/// Where `bytes[at..]` stops having the shape of `pattern`, in which `0` stands for any digit.
+fn shape(bytes: &[u8], at: usize, pattern: &[u8]) -> Result<Option<usize>, Ended> {
+    for (offset, &want) in pattern.iter().enumerate() {
+        let byte = *bytes.get(at + offset).ok_or(Ended)?;
+        let fits = if want == b'0' { byte.is_ascii_digit() } else { byte == want };
+        if !fits {
+            return Ok(None);
+        }
+    }
+    Ok(Some(at + pattern.len()))
+}

@@ -1,0 +1,111 @@
+//! Lines on their way out: one copy of their bytes, in the order of arrival, not yet in any output format.
+
+use std::rc::Rc;
+
+use docklog_protocol::{Channel, ContainerId, Line, Segment};
+
+/// Where lines come from: what the outputs say about a container. A rename makes a new one, so that lines keep the name
+/// they were written under.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The container's id.
+    pub id: ContainerId,
+    /// Its name, without the slash.
+    pub name: String,
+}
+
+/// Lines, with their sources. Byte ranges point into one buffer.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    sources: Vec<Rc<Source>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: u32,
+    start: u32,
+    text: u32,
+    stamp: u8,
+    channel: Channel,
+    segment: Option<Segment>,
+}
+
+/// A line in a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLine<'a> {
+    /// Which container.
+    pub source: &'a Source,
+    /// Which channel.
+    pub channel: Channel,
+    /// The time stamp exactly as the engine gave it; empty if it gave none.
+    pub stamp: &'a str,
+    /// The text without its line end.
+    pub text: &'a [u8],
+    /// Set if this is a piece of a line longer than the limit.
+    pub segment: Option<Segment>,
+}
+
+impl Batch {
+    /// Appends a line.
+    pub fn push(&mut self, source: &Rc<Source>, line: &Line<'_>) {
+        if !self.sources.last().is_some_and(|last| Rc::ptr_eq(last, source)) {
+            self.sources.push(Rc::clone(source));
+        }
+        let stamp = line.stamp.map_or("", |stamp| stamp.raw);
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(stamp.as_bytes());
+        self.bytes.extend_from_slice(line.text);
+        self.entries.push(Entry {
+            source: (self.sources.len() - 1) as u32,
+            start,
+            text: line.text.len() as u32,
+            stamp: stamp.len() as u8, // limits::STAMP is far below 256
+            channel: line.channel,
+            segment: line.segment,
+        });
+    }
+
+    /// Line number `index`, from 0.
+    pub fn get(&self, index: usize) -> Option<BatchLine<'_>> {
+        let entry = self.entries.get(index)?;
+        let text = entry.start as usize + usize::from(entry.stamp);
+        let stamp = self.bytes.get(entry.start as usize..text)?;
+        Some(BatchLine {
+            source: self.sources.get(entry.source as usize)?,
+            channel: entry.channel,
+            stamp: std::str::from_utf8(stamp).unwrap_or_default(),
+            text: self.bytes.get(text..text + entry.text as usize)?,
+            segment: entry.segment,
+        })
+    }
+
+    /// True if there is no line in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Number of lines.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Memory that it holds, in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+            + self.entries.len() * size_of::<Entry>()
+            + self.sources.len() * size_of::<Rc<Source>>()
+    }
+
+    /// Makes it empty for its next use. Buffers that a burst has grown are given back.
+    pub fn clear(&mut self) {
+        const KEPT: usize = 256 * 1024;
+        self.bytes.clear();
+        self.entries.clear();
+        self.sources.clear();
+        self.bytes.shrink_to(KEPT);
+        self.entries.shrink_to(KEPT / size_of::<Entry>());
+        self.sources.shrink_to(1024);
+    }
+}

@@ -1,0 +1,102 @@
+//! The containers we know of, by id and by slot. A slot's generation tells a container from its predecessor there.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use docklog_protocol::ContainerId;
+
+use super::batch::Source;
+use super::exchange::StreamId;
+use super::stream::Stream;
+
+/// A container that is selected, with its stream.
+#[derive(Debug)]
+pub struct Container {
+    /// Id and present name.
+    pub source: Rc<Source>,
+    /// What the engine last said.
+    pub running: bool,
+    /// It was removed: forget it once its session has ended.
+    pub gone: bool,
+    /// Number of the last list that it was in.
+    pub listed: u32,
+    /// Number of the list that was last asked for when an event told of it. What an event says is newer than that list.
+    pub touched: u32,
+    /// Our subscription to its log.
+    pub stream: Stream,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    container: Option<Container>,
+}
+
+/// All selected containers.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_id: HashMap<ContainerId, StreamId>,
+}
+
+impl Catalogue {
+    /// The stream of this container, if it is known.
+    pub fn find(&self, id: ContainerId) -> Option<StreamId> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The container of this stream; `None` if it was forgotten.
+    pub fn get(&self, stream: StreamId) -> Option<&Container> {
+        let slot = self.slots.get(stream.slot as usize)?;
+        slot.container.as_ref().filter(|_| slot.generation == stream.generation)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, stream: StreamId) -> Option<&mut Container> {
+        let slot = self.slots.get_mut(stream.slot as usize)?;
+        slot.container.as_mut().filter(|_| slot.generation == stream.generation)
+    }
+
+    /// Adds a container that isn't known yet.
+    pub fn insert(&mut self, container: Container) -> StreamId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, container: None });
+            (self.slots.len() - 1) as u32
+        });
+        let entry = &mut self.slots[slot as usize];
+        let stream = StreamId { slot, generation: entry.generation };
+        self.by_id.insert(container.source.id, stream);
+        entry.container = Some(container);
+        stream
+    }
+
+    /// Forgets a container. Its stream id names nothing from now on.
+    pub fn remove(&mut self, stream: StreamId) -> Option<Container> {
+        self.get(stream)?;
+        let slot = &mut self.slots[stream.slot as usize];
+        let container = slot.container.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(stream.slot);
+        self.by_id.remove(&container.source.id);
+        Some(container)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Container)> {
+        self.slots.iter().enumerate().filter_map(|(slot, entry)| {
+            let stream = StreamId { slot: slot as u32, generation: entry.generation };
+            entry.container.as_ref().map(|container| (stream, container))
+        })
+    }
+
+    /// The ids of all streams, for loops that change the catalogue.
+    pub fn streams(&self) -> Vec<StreamId> {
+        self.iter().map(|(stream, _)| stream).collect()
+    }
+
+    /// Number of containers.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+}

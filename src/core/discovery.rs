@@ -1,0 +1,400 @@
+//! Which containers there are. Subscribe to the events first, then list, then reconcile: an event that came since the
+//! list was asked for says more than the list does.
+//!
+//! ```text
+//!   Away ── timer ──► Asking (/version) ──► Up: events ──► list ──► reconciled, again every minute
+//!    ▲                   │                      │            │
+//!    └───────────────────┴──────────────────────┴────────────┴── no connection, no answer, or the events ended
+//! ```
+
+use std::rc::Rc;
+
+use docklog_protocol::{
+    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Parts, Timestamp, Version, request,
+};
+
+use super::Core;
+use super::batch::Source;
+use super::catalogue::Container;
+use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
+use super::notice::Notice;
+use super::place::Begin;
+use super::retry;
+use super::stream::{Opening, Phase, Stream};
+use super::timers::Timer;
+use crate::limits;
+
+/// API versions that this program was tested with.
+const OLDEST_API: ApiVersion = ApiVersion { major: 1, minor: 24 };
+const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
+
+/// Our relation to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// There is none; a timer is set.
+    Away,
+    /// `/version` was asked.
+    Asking,
+    /// It answers.
+    Up,
+}
+
+/// What we know of the engine.
+#[derive(Debug)]
+pub(super) struct Link {
+    state: State,
+    /// The version in request paths; `None`: no prefix, which every engine understands as its newest.
+    pub(super) api: Option<ApiVersion>,
+    pub(super) kind: EngineKind,
+    attempt: u32,
+    /// That it is away has been said.
+    told: bool,
+    /// Time of the last event seen: where the next subscription goes on.
+    last_event: Option<Timestamp>,
+    /// The event that a renewed subscription repeats, because `since` includes it.
+    repeated: Option<Timestamp>,
+    events_refused: bool,
+    list_refused: bool,
+    /// Lists asked for so far. Marks what was seen in which.
+    lists: u32,
+    listing: bool,
+    /// The first list is complete: what turns up from now on has started under our eyes.
+    pub(super) settled: bool,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self {
+            state: State::Away,
+            api: None,
+            kind: EngineKind::Docker,
+            attempt: 0,
+            told: false,
+            last_event: None,
+            repeated: None,
+            events_refused: false,
+            list_refused: false,
+            lists: 0,
+            listing: false,
+            settled: false,
+        }
+    }
+}
+
+impl Link {
+    /// True if the engine answers.
+    pub(super) fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+}
+
+impl Core {
+    /// First question to the engine, and after each loss.
+    pub(super) fn ask_version(&mut self) {
+        self.link.state = State::Asking;
+        self.link.api = None;
+        self.ask(Exchange::Version, limits::ANSWER);
+    }
+
+    /// Opens an exchange and sets the time limit of its answer.
+    pub(super) fn ask(&mut self, exchange: Exchange, limit: std::time::Duration) {
+        let api = self.link.api;
+        let bytes = match exchange {
+            Exchange::Version => request::version(),
+            Exchange::Events => request::events(api, self.link.last_event),
+            Exchange::List => request::list(api, self.rules.stopped_too),
+            Exchange::Inspect(id) => match self.catalogue.get(id) {
+                Some(container) => request::inspect(api, container.source.id),
+                None => return,
+            },
+            Exchange::Logs(_) => return, // has its own way: stream::open_session
+        };
+        self.timers.set(Timer::Answer(exchange), self.now.mono.after(limit));
+        self.commands.push_back(Command::Open(exchange, bytes));
+    }
+
+    /// The engine told its version.
+    pub(super) fn version(&mut self, version: &Version) {
+        self.link.kind = version.kind;
+        self.link.api = match (version.api, version.min_api) {
+            _ if version.kind == EngineKind::Podman => None, // takes any path, means nothing by it
+            (_, Some(min)) if min > NEWEST_API => {
+                if !self.link.told {
+                    self.say(Notice::UntestedVersion { api: min });
+                }
+                Some(min)
+            }
+            (Some(api), _) if api >= OLDEST_API => Some(api.min(NEWEST_API)),
+            _ => None,
+        };
+        self.say(Notice::EngineHere { version: version.version.clone(), api: version.api });
+    }
+
+    /// `/version` is over: with an answer, or refused by a proxy, which is no reason to give up.
+    pub(super) fn version_ended(&mut self, end: End) {
+        match end {
+            End::Complete | End::Refused(_) => {}
+            other => return self.lose(other, "GET /version"),
+        }
+        self.link.state = State::Up;
+        let waiting: Vec<StreamId> = self
+            .catalogue
+            .iter()
+            .filter(|(_, container)| container.stream.phase == Phase::ForEngine)
+            .map(|(id, _)| id)
+            .collect();
+        for id in waiting {
+            self.enqueue(id);
+        }
+        if self.rules.no_follow || self.link.events_refused {
+            self.list();
+        } else {
+            self.link.repeated = self.link.last_event;
+            self.ask(Exchange::Events, limits::ANSWER);
+        }
+    }
+
+    /// The subscription stands: what happens from now on will be told, so the list can't miss anything.
+    pub(super) fn events_head(&mut self) {
+        self.timers.cancel(Timer::Answer(Exchange::Events));
+        self.list();
+    }
+
+    /// The events are over. They never end of themselves: the engine is gone, or a proxy refuses them.
+    pub(super) fn events_ended(&mut self, end: End) {
+        match end {
+            End::Refused(refusal) if (400..500).contains(&refusal.status) => {
+                if !std::mem::replace(&mut self.link.events_refused, true) {
+                    self.say(Notice::NoEvents);
+                }
+                self.list();
+            }
+            // The streams end of themselves if the engine is gone; if only this connection was cut, they go on.
+            End::Complete | End::Truncated => self.lose(End::Complete, "GET /events"),
+            other => self.lose(other, "GET /events"),
+        }
+    }
+
+    /// Asks for the list, unless that is under way.
+    pub(super) fn list(&mut self) {
+        if self.link.listing || self.link.list_refused || !self.link.is_up() {
+            return;
+        }
+        self.link.listing = true;
+        self.link.lists += 1;
+        self.ask(Exchange::List, limits::ANSWER);
+    }
+
+    /// The list is over.
+    pub(super) fn list_ended(&mut self, end: End) {
+        self.link.listing = false;
+        match end {
+            End::Complete => self.reconcile(),
+            End::Refused(refusal) if (400..500).contains(&refusal.status) && !self.rules.no_follow => {
+                self.link.list_refused = true;
+                self.say(Notice::NoList);
+            }
+            other => return self.lose(other, "GET /containers/json"),
+        }
+        self.link.settled = true;
+        self.link.told = false;
+        self.link.attempt = 0;
+    }
+
+    /// Compares the catalogue with the list: who is thought to run, but isn't in it and hasn't been heard of since, has
+    /// ended without our being told.
+    fn reconcile(&mut self) {
+        let list = self.link.lists;
+        for id in self.catalogue.streams() {
+            let Some(container) = self.catalogue.get(id) else { continue };
+            let unheard = container.listed != list && container.touched != list;
+            if unheard && self.rules.stopped_too {
+                self.removed(id);
+            } else if unheard && container.running {
+                self.stopped(id);
+            }
+        }
+        let span =
+            if self.link.events_refused { limits::RECONCILE_WITHOUT_EVENTS } else { limits::RECONCILE };
+        if !self.rules.no_follow {
+            self.timers.set(Timer::Reconcile, self.now.mono.after(span));
+        }
+    }
+
+    /// The engine can't be worked with at present: say why, once, and ask again later.
+    fn lose(&mut self, end: End, what: &'static str) {
+        for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
+            self.timers.cancel(Timer::Answer(exchange));
+            self.commands.push_back(Command::Close(exchange));
+        }
+        self.timers.cancel(Timer::Reconcile);
+        self.link.listing = false;
+        self.link.state = State::Away;
+        let host = self.rules.host.clone();
+        let notice = match end {
+            End::Complete | End::Truncated => None, // it may be back at once; if it isn't, the next try tells why
+            End::Unconnected(ConnectError::Busy) => None,
+            End::Unconnected(error) => Some(Notice::EngineAway { host, error }),
+            End::Late => Some(Notice::EngineSilent { host }),
+            End::Refused(refusal) => {
+                let detail = format!("HTTP {}: {}", refusal.status, refusal.message);
+                Some(Notice::EngineTrouble { what, detail })
+            }
+            End::Broken(error) => Some(Notice::EngineTrouble { what, detail: error.to_string() }),
+        };
+        let fatal = notice.is_some() && self.rules.no_follow;
+        if let Some(notice) = notice
+            && !std::mem::replace(&mut self.link.told, true)
+        {
+            self.say(notice);
+        }
+        if fatal {
+            return self.finish(1);
+        }
+        let span = retry::pause(self.link.attempt, &mut self.chance);
+        self.link.attempt = self.link.attempt.saturating_add(1);
+        self.timers.set(Timer::Engine, self.now.mono.after(span));
+    }
+
+    /// A container stands in the list.
+    pub(super) fn listed(&mut self, listed: Listed) {
+        let running = matches!(listed.state.as_str(), "running" | "paused");
+        let list = self.link.lists;
+        if let Some(id) = self.catalogue.find(listed.id) {
+            let Some(container) = self.catalogue.get_mut(id) else { return };
+            container.listed = list;
+            if container.touched == list {
+                return; // an event has told since, and knows better
+            }
+            let started = running && !container.running;
+            self.renamed(id, &listed.name);
+            if started {
+                self.started(id);
+            } else if !running {
+                self.stopped(id);
+            }
+            return;
+        }
+        if !self.rules.selection.by_labels(&listed.labels)
+            || !self.rules.selection.by_name(listed.id, &listed.name)
+        {
+            return;
+        }
+        let opening = if self.link.settled { Opening::AfterLastEnd } else { Opening::As(self.begin(running)) };
+        let stopped_wanted =
+            self.rules.stopped_too && (self.rules.all || self.rules.selection.is_explicit());
+        let Some(id) = self.insert(listed.id, listed.name, opening) else { return };
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.listed = list;
+        }
+        if running {
+            self.started(id);
+        } else if stopped_wanted && !self.link.settled {
+            self.shown(id);
+        }
+    }
+
+    /// How a container that was there before us begins.
+    fn begin(&self, running: bool) -> Begin {
+        match self.rules.history {
+            Some((tail, since)) => Begin::History { tail, since },
+            None if self.rules.no_follow || !running => {
+                Begin::History { tail: docklog_protocol::Tail::All, since: None }
+            }
+            None => Begin::Now(self.now.wall),
+        }
+    }
+
+    /// A container event.
+    pub(super) fn event(&mut self, event: Event) {
+        if self.link.repeated.take() == Some(event.time) {
+            return;
+        }
+        self.link.last_event = Some(event.time);
+        let known = self.catalogue.find(event.id);
+        if known.is_none() && !self.joins(&event) {
+            return;
+        }
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let opening = match event.action {
+                    Action::Create => Opening::As(Begin::First),
+                    Action::Rename { .. } => Opening::As(Begin::Now(self.now.wall)),
+                    _ => Opening::AfterLastEnd,
+                };
+                let Some(id) = self.insert(event.id, event.name.clone(), opening) else { return };
+                id
+            }
+        };
+        let list = self.link.lists;
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.touched = list;
+        }
+        match event.action {
+            Action::Start => self.started(id),
+            Action::Die { .. } => self.stopped(id),
+            Action::Destroy => self.removed(id),
+            Action::Rename { .. } if known.is_none() => self.list(), // it may run: the list tells
+            Action::Rename { .. } => self.renamed(id, &event.name),
+            _ => {}
+        }
+    }
+
+    /// True if this event brings a container that is ours to follow, and wasn't known.
+    fn joins(&self, event: &Event) -> bool {
+        let selection = &self.rules.selection;
+        matches!(event.action, Action::Create | Action::Start | Action::Rename { .. })
+            && selection.by_labels(&event.labels)
+            && selection.by_name(event.id, &event.name)
+    }
+
+    fn insert(&mut self, id: ContainerId, name: String, opening: Opening) -> Option<StreamId> {
+        if self.catalogue.len() >= limits::CONTAINERS {
+            self.counts.untracked += 1;
+            if self.counts.untracked == 1 {
+                self.say(Notice::TooMany { name, limit: limits::CONTAINERS });
+            }
+            return None;
+        }
+        let parts = if self.link.kind == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
+        Some(self.catalogue.insert(Container {
+            source: Rc::new(Source { id, name }),
+            running: false,
+            gone: false,
+            listed: 0,
+            touched: 0,
+            stream: Stream::new(opening, parts),
+        }))
+    }
+
+    fn started(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.running = true;
+            container.gone = false;
+            container.stream.started = true;
+            self.want(id);
+        }
+    }
+
+    /// A stopped container whose log was asked for.
+    fn shown(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.stream.started = true;
+            self.want(id);
+        }
+    }
+
+    /// It has another name from now on; lines read before keep the old one. It may have left the selection by that.
+    fn renamed(&mut self, id: StreamId, name: &str) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if name.is_empty() || container.source.name == name {
+            return;
+        }
+        let engine_id = container.source.id;
+        container.source = Rc::new(Source { id: engine_id, name: name.to_owned() });
+        if !self.rules.selection.by_name(engine_id, name) {
+            self.drop_stream(id);
+        }
+    }
+}

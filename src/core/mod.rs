@@ -1,0 +1,311 @@
+//! The decisions. Pure: no socket, no clock, no file. What comes in is an [`Input`], what is to be done a [`Command`], and
+//! time is a parameter; so a run is its list of inputs, and can be repeated.
+//!
+//! | file | decides |
+//! |---|---|
+//! | `discovery` | which containers there are |
+//! | `selection` | which of them are followed |
+//! | `stream` | when a session is opened, and what follows from its end |
+//! | `place` | what of a session is new |
+//! | `intake` | what becomes of a record |
+//! | `memory` | who may read how much |
+//! | `pace` | how long bytes may gather |
+//! | `timers`, `retry` | when |
+//! | `notice`, `count` | what is told |
+
+pub mod batch;
+pub mod catalogue;
+pub mod count;
+mod discovery;
+pub mod exchange;
+mod intake;
+pub mod memory;
+pub mod notice;
+pub mod pace;
+pub mod place;
+pub mod retry;
+pub mod selection;
+mod stream;
+pub mod time;
+pub mod timers;
+
+use std::collections::VecDeque;
+
+use docklog_protocol::{Tail, Timestamp};
+
+use batch::Batch;
+use catalogue::Catalogue;
+use count::Counts;
+use discovery::Link;
+use exchange::{Command, End, Exchange, Input, StreamId};
+use memory::Memory;
+use notice::Notice;
+use retry::Chance;
+use selection::Selection;
+use time::{Mono, Now};
+use timers::{Timer, Timers};
+
+use crate::limits;
+
+/// What the user asked for, as far as decisions depend on it.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Which containers.
+    pub selection: Selection,
+    /// The engine's socket, for messages.
+    pub host: String,
+    /// Read what there is, then end.
+    pub no_follow: bool,
+    /// `--all`.
+    pub all: bool,
+    /// The list must hold stopped containers too.
+    pub stopped_too: bool,
+    /// `--tail` and `--since`, if one was given: for containers that are there before us.
+    pub history: Option<(Tail, Option<Timestamp>)>,
+    /// `--until`.
+    pub until: Option<Timestamp>,
+    /// Lines of stdout (and of terminals) are wanted.
+    pub stdout: bool,
+    /// Lines of stderr are wanted.
+    pub stderr: bool,
+    /// What the patterns were, for messages; empty if there were none.
+    pub patterns: String,
+}
+
+/// All decisions and what they rest on.
+#[derive(Debug)]
+pub struct Core {
+    rules: Rules,
+    now: Now,
+    link: Link,
+    catalogue: Catalogue,
+    /// Streams waiting to be opened.
+    queue: VecDeque<StreamId>,
+    /// Sessions whose head is awaited.
+    opening: usize,
+    timers: Timers,
+    memory: Memory,
+    batch: Batch,
+    spare: Option<Batch>,
+    commands: VecDeque<Command>,
+    chance: Chance,
+    counts: Counts,
+    /// Set once: end with this code when all is flushed.
+    exit: Option<i32>,
+    /// The time to flush is over.
+    overdue: bool,
+}
+
+impl Core {
+    /// Starts: the first commands ask for the engine's version. `seed` spreads the pauses of retries.
+    pub fn new(rules: Rules, now: Now, seed: u64) -> Self {
+        let mut core = Self {
+            rules,
+            now,
+            link: Link::default(),
+            catalogue: Catalogue::default(),
+            queue: VecDeque::new(),
+            opening: 0,
+            timers: Timers::default(),
+            memory: Memory::default(),
+            batch: Batch::default(),
+            spare: None,
+            commands: VecDeque::new(),
+            chance: Chance::new(seed),
+            counts: Counts::default(),
+            exit: None,
+            overdue: false,
+        };
+        core.begin_until();
+        core.ask_version();
+        core
+    }
+
+    /// With `--until` in the past there is nothing to follow.
+    fn begin_until(&mut self) {
+        let Some(until) = self.rules.until else { return };
+        let left = until.unix_nanos().saturating_sub(self.now.wall.unix_nanos());
+        match u64::try_from(left) {
+            Ok(left) if left > 0 => {
+                let at = self.now.mono.after(std::time::Duration::from_nanos(left) + limits::UNTIL_GRACE);
+                self.timers.set(Timer::Until, at);
+            }
+            _ => self.rules.no_follow = true,
+        }
+    }
+
+    /// Begins a turn: everything in it happens at `now`. Deadlines that have come are dealt with.
+    pub fn begin_turn(&mut self, now: Now) {
+        self.now = now;
+        while let Some(timer) = self.timers.due(now.mono) {
+            self.timer(timer);
+        }
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Engine => self.ask_version(),
+            Timer::Answer(exchange) => {
+                self.commands.push_back(Command::Close(exchange));
+                self.ended(exchange, End::Late);
+            }
+            Timer::Open(id) => self.enqueue(id),
+            Timer::Reconcile => self.list(),
+            Timer::Opens => {} // end_turn opens what is queued
+            Timer::Until => self.finish(0),
+            Timer::Stop => self.overdue = true,
+        }
+    }
+
+    /// Takes what has happened.
+    pub fn handle(&mut self, input: Input) {
+        if self.exit.is_some() && !matches!(input, Input::Stop) {
+            return;
+        }
+        match input {
+            Input::Head(Exchange::Events, _) => self.events_head(),
+            Input::Head(Exchange::Logs(id), _) => self.session_head(id),
+            Input::Head(..) => {}
+            Input::Version(version) => self.version(&version),
+            Input::Listed(listed) => self.listed(listed),
+            Input::Event(event) => self.event(event),
+            Input::Inspected(id, inspected) => self.inspected(id, &inspected),
+            Input::ItemLost(exchange, detail) => self.item_lost(exchange, detail),
+            Input::Ended(exchange, end) => self.ended(exchange, end),
+            Input::Stop if self.exit.is_some() => self.overdue = true, // asked twice
+            Input::Stop => {
+                self.finish(0);
+                self.timers.set(Timer::Stop, self.now.mono.after(limits::STOP));
+            }
+        }
+    }
+
+    fn ended(&mut self, exchange: Exchange, end: End) {
+        self.timers.cancel(Timer::Answer(exchange));
+        match exchange {
+            Exchange::Version => self.version_ended(end),
+            Exchange::Events => self.events_ended(end),
+            Exchange::List => self.list_ended(end),
+            Exchange::Inspect(id) => self.inspect_ended(id),
+            Exchange::Logs(id) => self.session_ended(id, end),
+        }
+    }
+
+    /// An event that could not be read may have been one that matters: the list tells.
+    fn item_lost(&mut self, exchange: Exchange, detail: String) {
+        self.counts.items_lost += 1;
+        self.say(Notice::ItemLost { detail });
+        if exchange == Exchange::Events {
+            self.list();
+        }
+    }
+
+    /// Ends a turn: opens what is queued, frees memory where only that helps, and sees whether all is done.
+    pub fn end_turn(&mut self) {
+        if self.exit.is_none() {
+            self.open_queued();
+            if self.memory.only_lines_left() {
+                self.press();
+            }
+            self.end_if_done();
+        }
+    }
+
+    fn end_if_done(&mut self) {
+        let done = self.rules.no_follow
+            && self.link.settled
+            && self.catalogue.iter().all(|(_, container)| container.stream.is_at_rest());
+        if !done {
+            return;
+        }
+        let matched = self.counts.sessions + self.counts.unreadable + self.counts.missed > 0;
+        if !matched && self.rules.selection.is_explicit() {
+            self.say(Notice::NothingMatches { patterns: self.rules.patterns.clone() });
+            return self.finish(1);
+        }
+        self.finish(0);
+    }
+
+    /// Closes everything. Lines whose end hasn't come leave as they are: they won't be asked for again.
+    fn finish(&mut self, code: i32) {
+        if self.exit.replace(code).is_some() {
+            return;
+        }
+        for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
+            self.commands.push_back(Command::Close(exchange));
+        }
+        for id in self.catalogue.streams() {
+            self.commands.push_back(Command::Close(Exchange::Inspect(id)));
+            self.commands.push_back(Command::Close(Exchange::Logs(id)));
+            self.finish_lines(id);
+        }
+        self.queue.clear();
+        self.timers = Timers::default();
+    }
+
+    /// Stops following a container that isn't selected any more.
+    fn drop_stream(&mut self, id: StreamId) {
+        self.close_session(id);
+        self.commands.push_back(Command::Close(Exchange::Inspect(id)));
+        self.timers.cancel(Timer::Answer(Exchange::Inspect(id)));
+        self.timers.cancel(Timer::Open(id));
+        self.catalogue.remove(id);
+    }
+
+    /// The next thing to do.
+    pub fn next(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// When the next turn must begin at the latest, and why.
+    pub fn deadline(&self) -> Option<(Mono, Timer)> {
+        self.timers.next()
+    }
+
+    /// Takes the lines read since the last call; `None` if there are none. Give it back by [`Core::settle`].
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        if self.batch.is_empty() {
+            return None;
+        }
+        let next = self.spare.take().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.memory.sealed(batch.size());
+        Some(batch)
+    }
+
+    /// True if no line waits for [`Core::take_batch`].
+    pub fn has_no_lines(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// The outlet has taken all lines of this batch: its memory may be used again.
+    pub fn settle(&mut self, mut batch: Batch) {
+        self.memory.settled(batch.size());
+        batch.clear();
+        self.spare = Some(batch);
+    }
+
+    /// Set when the run is to end, with its exit code; what was read must still be written, unless [`Core::overdue`].
+    pub fn exit(&self) -> Option<i32> {
+        self.exit
+    }
+
+    /// True when flushing has taken too long.
+    pub fn overdue(&self) -> bool {
+        self.overdue
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Bytes of log data held.
+    pub fn memory_used(&self) -> usize {
+        self.memory.used()
+    }
+
+    fn say(&mut self, notice: Notice) {
+        self.commands.push_back(Command::Say(notice));
+    }
+}

@@ -1,0 +1,154 @@
+//! What we tell people: what happened, why, and what to do next. Words only; who prints them is the shell's business.
+
+use std::fmt;
+
+use docklog_protocol::ApiVersion;
+
+use super::exchange::ConnectError;
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Shown by default.
+    Warning,
+    /// Shown on a terminal: containers that join and leave.
+    News,
+    /// Shown when asked for.
+    Detail,
+}
+
+/// One thing to tell. Fields are what their names say, in the words of the engine.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// No connection to the engine. Said once until it is back.
+    EngineAway { host: String, error: ConnectError },
+    /// The engine accepts connections, but doesn't answer.
+    EngineSilent { host: String },
+    /// The engine refuses or garbles something that discovery needs.
+    EngineTrouble { what: &'static str, detail: String },
+    /// The engine answers (again).
+    EngineHere { version: String, api: Option<ApiVersion> },
+    /// The engine's versions and ours don't meet.
+    UntestedVersion { api: ApiVersion },
+    /// A socket proxy refuses the events.
+    NoEvents,
+    /// A socket proxy refuses the list.
+    NoList,
+    /// A stream was opened.
+    Joined { name: String },
+    /// Its container has ended and its log was read to the end.
+    Left { name: String, gone: bool },
+    /// The container was removed before its log could be opened.
+    Missed { name: String, id: String, total: u64 },
+    /// The container was removed while its log was read, and the rest couldn't be had.
+    CutShort { name: String, id: String },
+    /// Its log driver keeps nothing that could be read.
+    Unreadable { name: String, message: String },
+    /// A socket proxy refuses its log.
+    Forbidden { name: String, message: String },
+    /// The engine refused its log for another reason, and is asked again.
+    LogRefused { name: String, status: u16, message: String },
+    /// The engine's response for its log can't be understood.
+    LogBroken { name: String, detail: String },
+    /// An error that the engine sent in place of log lines.
+    EngineError { name: String, text: String },
+    /// More containers than the catalogue holds.
+    TooMany { name: String, limit: usize },
+    /// Part of what the engine holds about its containers could not be understood.
+    ItemLost { detail: String },
+    /// Nothing matched, and nothing can come (`--no-follow`).
+    NothingMatches { patterns: String },
+    /// Descriptors ran out.
+    Descriptors,
+    /// At the end of a run in which something was not delivered.
+    Summary { text: String },
+}
+
+impl Notice {
+    /// How much it matters.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Joined { .. } | Self::Left { .. } => Weight::News,
+            Self::EngineHere { .. } => Weight::Detail,
+            _ => Weight::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EngineAway { host, error } => write!(f, "{} Trying again until it answers.", away(host, error)),
+            Self::EngineSilent { host } => write!(
+                f,
+                "the engine at {host} accepts connections but does not answer; is it hung or stopped? Trying again until it does."
+            ),
+            Self::EngineTrouble { what, detail } => write!(f, "the engine's answer to {what}: {detail}. Trying again."),
+            Self::EngineHere { version, api: Some(api) } => write!(f, "connected: engine {version}, API {api}"),
+            Self::EngineHere { version, api: None } => write!(f, "connected: engine {version}"),
+            Self::UntestedVersion { api } => write!(
+                f,
+                "this engine speaks API {api} at the least, which docklog was not tested with; if something looks wrong, please report it"
+            ),
+            Self::NoEvents => f.write_str(
+                "the engine (or a proxy before it) refuses GET /events: new containers are found by listing every 2 s, and short-lived ones may be missed",
+            ),
+            Self::NoList => f.write_str(
+                "the engine (or a proxy before it) refuses GET /containers/json: only containers that start from now on are seen",
+            ),
+            Self::Joined { name } => write!(f, "+ {name}"),
+            Self::Left { name, gone: false } => write!(f, "- {name}"),
+            Self::Left { name, gone: true } => write!(f, "- {name} (removed)"),
+            Self::Missed { name, id, total } => write!(
+                f,
+                "missed {name} ({id}): it was removed before its log could be opened ({total} so far); without --rm its log would stay readable"
+            ),
+            Self::CutShort { name, id } => write!(
+                f,
+                "{name} ({id}) was removed while its log was read, and the connection ended early: its last lines may be missing"
+            ),
+            Self::Unreadable { name, message } => write!(
+                f,
+                "{name}: its log driver can't be read ({message}); use json-file, local or journald to follow it"
+            ),
+            Self::Forbidden { name, message } => {
+                write!(f, "{name}: the engine (or a proxy before it) forbids reading its log ({message})")
+            }
+            Self::LogRefused { name, status, message } => {
+                write!(f, "{name}: the engine refuses its log: HTTP {status}: {message}; asking again, ever more slowly")
+            }
+            Self::LogBroken { name, detail } => {
+                write!(f, "{name}: the engine's answer can't be understood ({detail}); asking again, ever more slowly")
+            }
+            Self::EngineError { name, text } => write!(f, "{name}: the engine says: {text}"),
+            Self::TooMany { name, limit } => {
+                write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
+            }
+            Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail}"),
+            Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docker ps -a` lists their names"),
+            Self::Descriptors => f.write_str(
+                "no file descriptor is left for another stream: raise the limit (ulimit -n, LimitNOFILE=), or select fewer containers",
+            ),
+            Self::Summary { text } => f.write_str(text),
+        }
+    }
+}
+
+/// Why there is no connection, and what helps.
+fn away(host: &str, error: &ConnectError) -> String {
+    match error {
+        ConnectError::Missing => format!(
+            "no engine: {host} does not exist. Start Docker (systemctl start docker), or name its socket with -H or DOCKER_HOST."
+        ),
+        ConnectError::Refused => {
+            format!("no engine: nobody listens on {host}. Start Docker (systemctl start docker), or name another socket with -H or DOCKER_HOST.")
+        }
+        ConnectError::Denied => format!(
+            "no permission to open {host}. Join its group (sudo usermod -aG docker $USER, then log in again), or run docklog as root."
+        ),
+        ConnectError::Busy => format!("the engine at {host} is busy: its queue of connections is full."),
+        ConnectError::Descriptors => "no file descriptor is left: raise the limit (ulimit -n, LimitNOFILE=).".to_owned(),
+        ConnectError::Other(words) => format!("can't connect to {host}: {words}."),
+    }
+}

@@ -1,0 +1,77 @@
+//! How long to let bytes gather before the next wait. Under load an engine writes a small chunk for each line, and would
+//! wake us for each; a short hold makes one wake-up of many. But a Unix socket queues few chunks before the engine has
+//! to wait itself, so the hold shrinks as the rate grows.
+
+use std::time::Duration;
+
+use super::time::Mono;
+use crate::limits;
+
+/// Part of a socket's queue that may fill during a hold.
+const FILL: f64 = 0.36;
+
+/// What one turn has read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// Records of the busiest connection.
+    pub records: u32,
+    /// Bytes of the connection with most of them.
+    pub bytes: usize,
+}
+
+impl Load {
+    /// Takes one connection's part into account.
+    pub fn add(&mut self, records: u32, bytes: usize) {
+        self.records = self.records.max(records);
+        self.bytes = self.bytes.max(bytes);
+    }
+}
+
+/// Remembers when the last turn was.
+#[derive(Debug, Default)]
+pub struct Pace {
+    last: Mono,
+}
+
+impl Pace {
+    /// The span for which only what is urgent may end the next wait. Zero after a turn that read no log data: the first
+    /// line after a quiet time goes out at once.
+    pub fn hold(&mut self, now: Mono, load: Load) -> Duration {
+        let elapsed = now.since(self.last);
+        self.last = now;
+        let filled = (f64::from(load.records) / f64::from(limits::SOCKET_CHUNKS))
+            .max(load.bytes as f64 / limits::SOCKET_BYTES as f64);
+        if filled == 0.0 {
+            return Duration::ZERO;
+        }
+        elapsed.min(Duration::from_secs(1)).mul_f64(FILL / filled).min(limits::HOLD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_turn_without_log_data_holds_nothing() {
+        assert_eq!(Pace::default().hold(Mono(MS), Load::default()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_steady_flow_is_held_for_the_whole_span() {
+        let load = Load { records: 5, bytes: 700 };
+        assert_eq!(Pace::default().hold(Mono(5 * MS), load), limits::HOLD);
+    }
+
+    #[test]
+    fn a_flood_shortens_the_hold_until_the_socket_fills_by_a_third() {
+        let mut pace = Pace::default();
+        let full = Load { records: limits::SOCKET_CHUNKS, bytes: 40_000 };
+        let hold = pace.hold(Mono(2 * MS), full);
+        assert!(hold > Duration::from_micros(700) && hold < Duration::from_micros(730), "{hold:?}");
+        let large = Load { records: 13, bytes: limits::SOCKET_BYTES };
+        assert!(pace.hold(Mono(3 * MS), large) < Duration::from_micros(370));
+    }
+}

@@ -1,0 +1,146 @@
+//! JSON lines:
+//! `{"time":"…","id":"…","container":"web","stream":"stdout","message":"…"}`
+//!
+//! `time` stands exactly as the engine gave it, `message` has no line end. Bytes that aren't UTF-8 go into
+//! `message_base64` instead. A line beyond the limit comes in segments: `"segment":1,"more":true` and so on, until
+//! `"more":false`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::Look;
+use crate::core::batch::{BatchLine, Source};
+
+/// Encodes lines as JSON objects.
+#[derive(Debug)]
+pub struct Json {
+    look: Look,
+    /// The part of the object that is the same for all lines of a container, and whose it is.
+    cached: Option<Cached>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    id: docklog_protocol::ContainerId,
+    name: String,
+    json: Vec<u8>,
+}
+
+impl Json {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, cached: None }
+    }
+
+    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if !line.stamp.is_empty() {
+            out.extend_from_slice(b"\"time\":\"");
+            out.extend_from_slice(line.stamp.as_bytes()); // was parsed as RFC 3339: nothing to escape
+            out.extend_from_slice(b"\",");
+        }
+        out.extend_from_slice(self.container(line.source));
+        out.extend_from_slice(b",\"stream\":\"");
+        out.extend_from_slice(line.channel.as_str().as_bytes());
+        out.extend_from_slice(b"\",");
+        self.message(line.text, out);
+        if let Some(segment) = line.segment {
+            let more = !segment.last;
+            out.extend_from_slice(format!(",\"segment\":{},\"more\":{more}", segment.number).as_bytes());
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn container(&mut self, source: &Source) -> &[u8] {
+        let fresh = !self.cached.as_ref().is_some_and(|cached| cached.id == source.id && cached.name == source.name);
+        if fresh {
+            let mut json = format!("\"id\":\"{}\",\"container\":", source.id).into_bytes();
+            string(&source.name, &mut json);
+            self.cached = Some(Cached { id: source.id, name: source.name.clone(), json });
+        }
+        self.cached.as_ref().map_or(&[], |cached| &cached.json)
+    }
+
+    fn message(&self, text: &[u8], out: &mut Vec<u8>) {
+        match std::str::from_utf8(text) {
+            Ok(text) if self.look.visible_control && needs_more_escapes(text) => {
+                out.extend_from_slice(b"\"message\":");
+                escape_all_controls(text, out);
+            }
+            Ok(text) => {
+                out.extend_from_slice(b"\"message\":");
+                string(text, out);
+            }
+            Err(_) => {
+                out.extend_from_slice(b"\"message_base64\":\"");
+                out.extend_from_slice(BASE64.encode(text).as_bytes());
+                out.push(b'"');
+            }
+        }
+    }
+}
+
+/// A JSON string, quotes included.
+fn string(text: &str, out: &mut Vec<u8>) {
+    // A Vec takes everything, and a str is always valid JSON text: this can't fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them.
+fn needs_more_escapes(text: &str) -> bool {
+    text.chars().any(|c| ('\u{7f}'..='\u{9f}').contains(&c))
+}
+
+fn escape_all_controls(text: &str, out: &mut Vec<u8>) {
+    let mut plain = Vec::new();
+    string(text, &mut plain);
+    for c in String::from_utf8_lossy(&plain).chars() {
+        if ('\u{7f}'..='\u{9f}').contains(&c) {
+            out.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes());
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docklog_protocol::{Channel, ContainerId, Segment};
+
+    use super::*;
+
+    fn encode(look: Look, text: &[u8], segment: Option<Segment>) -> String {
+        let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
+        let source = Source { id, name: "we\"b".to_owned() };
+        let stamp = "2026-11-23T20:16:07.727144095Z";
+        let mut out = Vec::new();
+        let line = BatchLine { source: &source, channel: Channel::Stderr, stamp, text, segment };
+        Json::new(look).encode(&line, &mut out);
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn a_line_becomes_one_object() {
+        let expected = format!(
+            "{{\"time\":\"2026-11-23T20:16:07.727144095Z\",\"id\":\"{}\",\"container\":\"we\\\"b\",\"stream\":\"stderr\",\"message\":\"a\\tb \\u001b[1m\"}}\n",
+            "0f".repeat(32)
+        );
+        assert_eq!(encode(Look::default(), b"a\tb \x1b[1m", None), expected);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_kept_as_base64() {
+        assert!(encode(Look::default(), b"\xff\xfe", None).contains("\"stream\":\"stderr\",\"message_base64\":\"//4=\"}"));
+    }
+
+    #[test]
+    fn a_segment_is_marked() {
+        let segment = Some(Segment { number: 3, last: false });
+        assert!(encode(Look::default(), b"x", segment).ends_with(",\"message\":\"x\",\"segment\":3,\"more\":true}\n"));
+    }
+
+    #[test]
+    fn on_a_terminal_no_control_character_is_left() {
+        let look = Look { visible_control: true, ..Look::default() };
+        assert!(encode(look, "a\u{9b}31m\u{7f}é".as_bytes(), None).contains("\"a\\u009b31m\\u007fé\""));
+    }
+}

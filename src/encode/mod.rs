@@ -1,0 +1,56 @@
+//! Lines to bytes, one format a file. Pure: nothing here knows where the bytes go.
+
+mod control;
+pub use control::show;
+mod json;
+mod pretty;
+
+use crate::core::batch::BatchLine;
+
+/// An output format with its options.
+#[derive(Debug)]
+pub enum Encoder {
+    /// One JSON object per line.
+    Json(json::Json),
+    /// For people: the container's name, then the message.
+    Pretty(pretty::Pretty),
+    /// The message alone.
+    Raw(pretty::Raw),
+}
+
+/// Options of the formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Put the time before the message (`Pretty`, `Raw`; `Json` always has it).
+    pub timestamps: bool,
+    /// Colour the names.
+    pub colour: bool,
+    /// The bytes go to a terminal, which control sequences in a message must not reach.
+    pub visible_control: bool,
+}
+
+impl Encoder {
+    /// JSON lines.
+    pub fn json(look: Look) -> Self {
+        Self::Json(json::Json::new(look))
+    }
+
+    /// For people.
+    pub fn pretty(look: Look) -> Self {
+        Self::Pretty(pretty::Pretty::new(look))
+    }
+
+    /// Messages alone.
+    pub fn raw(look: Look) -> Self {
+        Self::Raw(pretty::Raw::new(look))
+    }
+
+    /// Appends one line, with its line end.
+    pub fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(json) => json.encode(line, out),
+            Self::Pretty(pretty) => pretty.encode(line, out),
+            Self::Raw(raw) => raw.encode(line, out),
+        }
+    }
+}

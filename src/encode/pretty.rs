@@ -1,0 +1,123 @@
+//! For people: `name | message`, names aligned and each in a colour of its own that stays the same from run to run.
+
+use super::{Look, control};
+use crate::core::batch::{BatchLine, Source};
+use crate::limits;
+
+/// SGR codes that can be told apart, on dark and on light ground.
+const COLOURS: [&str; 10] = ["36", "33", "32", "35", "34", "96", "93", "92", "95", "94"];
+
+/// Names, then messages.
+#[derive(Debug)]
+pub struct Pretty {
+    look: Look,
+    /// Width of the widest name so far, up to a limit: names align, and long ones don't push everything aside.
+    width: usize,
+}
+
+impl Pretty {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, width: 0 }
+    }
+
+    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+        let name = &line.source.name;
+        self.width = self.width.max(name.chars().count()).min(limits::NAME_COLUMNS);
+        let colour = COLOURS[colour(line.source)];
+        if self.look.colour {
+            out.extend_from_slice(format!("\x1b[{colour}m").as_bytes());
+        }
+        out.extend_from_slice(format!("{name:<width$} |", width = self.width).as_bytes());
+        if self.look.colour {
+            out.extend_from_slice(b"\x1b[0m");
+        }
+        out.push(b' ');
+        message(self.look, line, out);
+    }
+}
+
+/// Messages alone.
+#[derive(Debug)]
+pub struct Raw {
+    look: Look,
+}
+
+impl Raw {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look }
+    }
+
+    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+        message(self.look, line, out);
+    }
+}
+
+fn message(look: Look, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+    if look.timestamps && !line.stamp.is_empty() {
+        out.extend_from_slice(line.stamp.as_bytes());
+        out.push(b' ');
+    }
+    if look.visible_control {
+        let text = line.text.strip_suffix(b"\r").unwrap_or(line.text);
+        if control::show(text, out) {
+            out.extend_from_slice(b"\x1b[0m"); // a colour must not run on into the next line
+        }
+    } else {
+        out.extend_from_slice(line.text);
+    }
+    if line.segment.is_none_or(|segment| segment.last) {
+        out.push(b'\n');
+    } else {
+        out.extend_from_slice(b" [line goes on]\n");
+    }
+}
+
+/// From the name, so that a container keeps its colour when it is made anew (FNV-1a).
+fn colour(source: &Source) -> usize {
+    let hash = source.name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    ((hash >> 32) % COLOURS.len() as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use docklog_protocol::{Channel, ContainerId};
+
+    use super::super::Encoder;
+    use super::*;
+
+    fn encode(encoder: &mut Encoder, name: &str, text: &[u8]) -> String {
+        let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
+        let source = Source { id, name: name.to_owned() };
+        let mut out = Vec::new();
+        let line = BatchLine { source: &source, channel: Channel::Stdout, stamp: "2026Z", text, segment: None };
+        encoder.encode(&line, &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn names_are_aligned_and_keep_their_colour() {
+        let mut plain = Encoder::pretty(Look::default());
+        assert_eq!(encode(&mut plain, "database", b"a"), "database | a\n");
+        assert_eq!(encode(&mut plain, "web", b"b"), "web      | b\n");
+        let coloured = Look { colour: true, ..Look::default() };
+        let (mut one, mut two) = (Encoder::pretty(coloured), Encoder::pretty(coloured));
+        let line = encode(&mut one, "web", b"b");
+        assert!(line.starts_with("\x1b[") && line.ends_with("\x1b[0m b\n"));
+        assert_eq!(line, encode(&mut two, "web", b"b"));
+    }
+
+    #[test]
+    fn a_container_s_colour_ends_with_its_line_on_a_terminal() {
+        let mut terminal = Encoder::raw(Look { visible_control: true, ..Look::default() });
+        assert_eq!(encode(&mut terminal, "web", b"\x1b[31mred\r"), "\x1b[31mred\x1b[0m\n");
+    }
+
+    #[test]
+    fn raw_is_the_message_to_the_byte_unless_times_are_wanted() {
+        assert_eq!(encode(&mut Encoder::raw(Look::default()), "web", b"\x1b[2Ja\r"), "\x1b[2Ja\r\n");
+        let timed = Look { timestamps: true, ..Look::default() };
+        assert_eq!(encode(&mut Encoder::raw(timed), "web", b"a"), "2026Z a\n");
+    }
+}

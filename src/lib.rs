@@ -1,0 +1,18 @@
+//! docklog reads the logs of all containers of a Docker engine, on one thread that nothing can block.
+//!
+//! A map: [`cli`] and [`config`] say what a run is to do. [`core`] decides, and touches nothing. [`shell`] acts, and
+//! decides nothing. [`encode`] makes bytes of lines. The wire itself is in the crate `docklog_protocol`.
+//!
+//! What always holds:
+//!
+//! - One thread, one wait. Every descriptor is non-blocking, or is written to in a way that can't block.
+//! - A byte that was read is delivered, or counted under a named reason ([`core::count`]).
+//! - Everything has a limit, and they all stand in [`limits`].
+//! - Every wake-up has a name ([`core::timers::Timer`]) or a descriptor that is ready.
+
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod encode;
+pub mod limits;
+pub mod shell;

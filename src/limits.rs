@@ -1,0 +1,90 @@
+//! Every limit of the program, in one place, each with its reason. Those of the wire are in
+//! [`docklog_protocol::limits`].
+
+use std::time::Duration;
+
+/// The one read buffer, shared by all connections. A Unix socket holds about 200 KB at most, mostly far less, so that a
+/// larger buffer would seldom be filled.
+pub const READ_BUFFER: usize = 64 * 1024;
+
+/// Bytes read from one connection before the others get their turn.
+pub const READ_PER_TURN: usize = 256 * 1024;
+
+/// Log bytes held between the engine's sockets and the outlet, all streams together. When they are used up, nobody is
+/// read until the outlet has taken some.
+pub const MEMORY: usize = 2 * 1024 * 1024;
+
+/// What a stream may still read when the memory is used up by frames that were cut in two: finishing them is the only
+/// way to get memory back.
+pub const LAST_PERMIT: usize = 20 * 1024;
+
+/// Encoded bytes waiting for an outlet: enough for large writes, few enough to be cheap.
+pub const OUTLET_PIECE: usize = 64 * 1024;
+
+/// Bytes written to an outlet before the loop goes on. A regular file is never "full", so this is what bounds a turn.
+pub const OUTLET_PER_TURN: usize = 1024 * 1024;
+
+/// Our own messages waiting for a stalled stderr. What doesn't fit is dropped and counted.
+pub const MESSAGES: usize = 64 * 1024;
+
+/// Longest span that log data may gather in the sockets while we are busy. It is what a line may wait, and it spares a
+/// wake-up per line.
+pub const HOLD: Duration = Duration::from_millis(5);
+
+/// Chunks that a Unix socket of default size queues before the engine has to wait (measured: 278 of up to 300 bytes).
+pub const SOCKET_CHUNKS: u32 = 278;
+
+/// Bytes that a Unix socket of default size queues when chunks are large (13 of 16 KiB).
+pub const SOCKET_BYTES: usize = 200_000;
+
+/// Connections opened per turn: 1,000 streams must not come as one storm.
+pub const OPENS_PER_TURN: usize = 64;
+
+/// Log requests whose head is awaited at a time. Beyond it a slow engine would only queue them.
+pub const OPENING: usize = 256;
+
+/// Entries in the catalogue of containers. Beyond it new containers are named and counted as not followed.
+pub const CONTAINERS: usize = 50_000;
+
+/// Time for an answer to `/version`, the list, or the head of the events.
+pub const ANSWER: Duration = Duration::from_secs(15);
+
+/// Time for the answer to an inspect. A stream waits for it; afterwards its format is taken from its first bytes.
+pub const INSPECT: Duration = Duration::from_secs(5);
+
+/// First pause before something that failed is tried again; doubles up to [`RETRY_MOST`].
+pub const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Longest pause before the engine, or a stream, is tried again.
+pub const RETRY_MOST: Duration = Duration::from_secs(15);
+
+/// Pause before `connect` is repeated after EAGAIN (the engine's backlog is full).
+pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
+
+/// A log response may end up to 74 ms (seen) before the `die` event of its container: so long a container that is said
+/// to run isn't asked again.
+pub const DIE_MAY_FOLLOW: Duration = Duration::from_millis(500);
+
+/// The catalogue is compared with the engine's list this often, because engines drop events for slow readers without a word.
+pub const RECONCILE: Duration = Duration::from_secs(60);
+
+/// The same, where the events are refused (a socket proxy) and the list is all there is.
+pub const RECONCILE_WITHOUT_EVENTS: Duration = Duration::from_secs(2);
+
+/// First window of a resumed stream, in engine messages; grows by [`WINDOW_GROWTH`].
+pub const WINDOW: u64 = 64;
+
+/// Factor by which a window grows when its first record isn't known.
+pub const WINDOW_GROWTH: u64 = 16;
+
+/// Beyond this a window is the whole log.
+pub const WINDOW_MOST: u64 = 200_000;
+
+/// With `--until` in the future: lines stamped before it may arrive this much later.
+pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
+
+/// From SIGTERM to the end, whatever the outlets do. Users were promised one second.
+pub const STOP: Duration = Duration::from_millis(900);
+
+/// Columns that the aligned container names of the pretty output may take.
+pub const NAME_COLUMNS: usize = 32;

@@ -1,0 +1,182 @@
+//! The real machine: epoll by mio, signals by signalfd, the system's clocks.
+//!
+//! Two epoll instances, the second watched by the first: urgent things (signals, outlets, discovery) are registered with
+//! the inner one, so that a hold can wait for them alone while log data gathers in its sockets.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use docklog_protocol::Timestamp;
+use mio::net::UnixStream;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::outlet;
+use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use crate::core::time::{Mono, Now};
+
+const URGENT: mio::Token = mio::Token(usize::MAX);
+const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
+const STDOUT: mio::Token = mio::Token(usize::MAX - 2);
+const STDERR: mio::Token = mio::Token(usize::MAX - 3);
+
+/// Events taken from the kernel at a time.
+const EVENTS: usize = 256;
+
+/// This machine, seen by one docklog.
+#[derive(Debug)]
+pub struct Host {
+    path: PathBuf,
+    all: Poll,
+    urgent: Poll,
+    events: Events,
+    signals: SignalFd,
+    stdout: outlet::Outlet,
+    stderr: outlet::Outlet,
+    start: Instant,
+}
+
+impl Host {
+    /// Takes over SIGINT and SIGTERM of this thread, and raises the soft limit of descriptors to the hard one.
+    ///
+    /// # Errors
+    /// If stdout or stderr is closed, or the kernel refuses epoll or signalfd.
+    pub fn new(engine: PathBuf) -> io::Result<Self> {
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+        {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard); // without it there are fewer streams, no more
+        }
+        let asked = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+        asked.thread_block()?;
+        let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let (all, urgent) = (Poll::new()?, Poll::new()?);
+        let stdout = outlet::Outlet::new(io::stdout().as_fd())?;
+        let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
+        all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
+        urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
+        for (outlet, token) in [(&stdout, STDOUT), (&stderr, STDERR)] {
+            // Refused for regular files and /dev/null (EPERM): they never say that they would block.
+            let _ = urgent.registry().register(&mut SourceFd(&outlet.raw_fd()), token, Interest::WRITABLE);
+        }
+        let events = Events::with_capacity(EVENTS);
+        Ok(Self { path: engine, all, urgent, events, signals, stdout, stderr, start: Instant::now() })
+    }
+
+    fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        match poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Tells what is ready. True if the inner epoll has something.
+    fn tell(&mut self, ready: &mut Vec<Ready>) -> bool {
+        let mut inner = false;
+        for event in &self.events {
+            match event.token() {
+                URGENT => inner = true,
+                SIGNALS => {
+                    while let Ok(Some(_)) = self.signals.read_signal() {
+                        ready.push(Ready::Ask(Ask::Stop));
+                    }
+                }
+                STDOUT => ready.push(outlet_ready(Outlet::Stdout, event)),
+                STDERR => ready.push(outlet_ready(Outlet::Stderr, event)),
+                mio::Token(token) => ready.push(Ready::Socket {
+                    token: Token(token),
+                    readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                    writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                }),
+            }
+        }
+        inner
+    }
+}
+
+fn outlet_ready(outlet: Outlet, event: &mio::event::Event) -> Ready {
+    if event.is_error() || event.is_write_closed() { Ready::OutletClosed(outlet) } else { Ready::Outlet(outlet) }
+}
+
+impl World for Host {
+    type Socket = Socket;
+
+    fn now(&mut self) -> Now {
+        let mono = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX));
+        Now { mono: Mono(mono), wall }
+    }
+
+    fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
+        let mut stream = UnixStream::connect(&self.path)?;
+        let poll = match urgency {
+            Urgency::Urgent => &self.urgent,
+            Urgency::Bulk => &self.all,
+        };
+        poll.registry().register(&mut stream, mio::Token(token.0), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Socket { stream, urgency })
+    }
+
+    fn close(&mut self, mut socket: Socket) {
+        let poll = match socket.urgency {
+            Urgency::Urgent => &self.urgent,
+            Urgency::Bulk => &self.all,
+        };
+        // Can't fail for a socket that is registered; and it is closed in any case.
+        let _ = poll.registry().deregister(&mut socket.stream);
+    }
+
+    fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let hold = timeout.map_or(hold, |timeout| hold.min(timeout));
+        if hold > Duration::ZERO {
+            Self::poll(&mut self.urgent, &mut self.events, Some(hold))?;
+            self.tell(ready);
+        }
+        let rest = if ready.is_empty() { timeout.map(|timeout| timeout - hold) } else { Some(Duration::ZERO) };
+        Self::poll(&mut self.all, &mut self.events, rest)?;
+        if self.tell(ready) {
+            Self::poll(&mut self.urgent, &mut self.events, Some(Duration::ZERO))?;
+            self.tell(ready);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
+        match outlet {
+            Outlet::Stdout => self.stdout.write(bytes),
+            Outlet::Stderr => self.stderr.write(bytes),
+        }
+    }
+}
+
+/// A connection to the engine, and where it is registered.
+#[derive(Debug)]
+pub struct Socket {
+    stream: UnixStream,
+    urgency: Urgency,
+}
+
+impl io::Read for Socket {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(bytes)
+    }
+}
+
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The effects. Does what `core` says and tells it what happened; decides nothing. The only place with sockets,
+//! descriptors and clocks.
+//!
+//! | file | does |
+//! |---|---|
+//! | `turn` | the loop: wait, mark, run, carry out, deliver |
+//! | `connection` | one exchange with the engine: request out, response in |
+//! | `table` | connections by token |
+//! | `delivery` | batches to stdout |
+//! | `messages` | our own words to stderr |
+//! | `world` | what the loop needs of a machine |
+//! | `host` | the real machine: epoll, signalfd, clocks |
+//! | `outlet` | writing to whatever stdout and stderr are, without ever blocking |
+
+pub mod connection;
+pub mod delivery;
+pub mod host;
+pub mod messages;
+pub mod outlet;
+pub mod table;
+pub mod turn;
+pub mod world;

@@ -1,0 +1,320 @@
+//! The loop. One turn: wait, read the clock once, mark what is ready, run connections round-robin within their budgets,
+//! carry out core's commands, deliver what was read.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read};
+use std::time::Duration;
+
+use super::connection::{Connection, Outcome};
+use super::delivery::Delivery;
+use super::messages::Messages;
+use super::table::Table;
+use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use crate::config::Settings;
+use crate::core::Core;
+use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
+use crate::core::notice::{Notice, Weight};
+use crate::core::pace::{Load, Pace};
+use crate::core::time::Now;
+use crate::encode;
+use crate::limits;
+
+/// The loop and what it drives.
+pub struct Turn<W: World> {
+    world: W,
+    core: Core,
+    connections: Table<Connection<W::Socket>>,
+    tokens: HashMap<Exchange, Token>,
+    /// Connections that may be read; `parked`: those without a permit, which are tried again each turn.
+    run: VecDeque<Token>,
+    parked: Vec<Token>,
+    ready: Vec<Ready>,
+    buffer: Box<[u8]>,
+    pace: Pace,
+    load: Load,
+    delivery: Delivery,
+    /// Delivery stopped in the middle, because a turn must end.
+    more_to_deliver: bool,
+    messages: Messages,
+    news: bool,
+    /// stdout takes nothing any more: end with this code.
+    closed: Option<i32>,
+}
+
+/// What becomes of a connection after it has run.
+enum After {
+    /// It has more: next round.
+    Again,
+    /// Until the next event.
+    Waits,
+    /// It may not read now.
+    Parked,
+    /// The exchange is over.
+    Over(End),
+}
+
+impl<W: World> Turn<W> {
+    /// Starts: the first request is on its way when the loop runs.
+    pub fn new(settings: Settings, mut world: W, messages: Messages) -> Self {
+        let now = world.now();
+        let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
+        Self {
+            world,
+            core: Core::new(settings.rules, now, settings.seed.unwrap_or(seed)),
+            connections: Table::default(),
+            tokens: HashMap::new(),
+            run: VecDeque::new(),
+            parked: Vec::new(),
+            ready: Vec::new(),
+            buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
+            pace: Pace::default(),
+            load: Load::default(),
+            delivery: Delivery::new(settings.encoder),
+            more_to_deliver: false,
+            messages,
+            news: settings.news,
+            closed: None,
+        }
+    }
+
+    /// Turns until all is done, or somebody asks to stop. Returns the exit code.
+    pub fn run(&mut self) -> i32 {
+        let mut now = self.world.now();
+        loop {
+            self.carry_out();
+            self.deliver();
+            self.talk();
+            if let Some(code) = self.over() {
+                self.talk();
+                return code;
+            }
+            let hold = self.pace.hold(now.mono, std::mem::take(&mut self.load));
+            if let Err(error) = self.wait(now, hold) {
+                self.messages.push(format!("docklog: waiting for events failed: {error}\n").as_bytes());
+                self.talk();
+                return 1;
+            }
+            now = self.world.now();
+            self.core.begin_turn(now);
+            self.mark();
+            self.run_connections();
+            self.core.end_turn();
+        }
+    }
+
+    /// The world, after the end.
+    pub fn into_world(self) -> W {
+        self.world
+    }
+
+    /// What has happened so far.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
+        let busy = !self.run.is_empty() || self.more_to_deliver;
+        let (hold, timeout) = match self.core.deadline() {
+            _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
+            Some((at, _)) => (hold, Some(at.since(now.mono))),
+            None => (hold, None),
+        };
+        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {:?}", self.core.deadline().map(|(_, why)| why));
+        self.ready.clear();
+        self.world.wait(hold, timeout, &mut self.ready)
+    }
+
+    /// Notes what is ready. Nothing is done yet, and nothing closed: one event must not spoil another.
+    fn mark(&mut self) {
+        let mut marked = std::mem::take(&mut self.ready);
+        for ready in marked.drain(..) {
+            match ready {
+                Ready::Socket { token, readable, writable } => {
+                    let Some(connection) = self.connections.get_mut(token) else { continue };
+                    connection.readable |= readable;
+                    connection.writable |= writable;
+                    if !std::mem::replace(&mut connection.queued, true) {
+                        self.run.push_back(token);
+                    }
+                }
+                Ready::Outlet(Outlet::Stdout) => self.delivery.open = true,
+                Ready::OutletClosed(Outlet::Stdout) => self.closed = Some(0),
+                Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
+                Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
+            }
+        }
+        self.ready = marked;
+    }
+
+    /// One round: each connection that is ready runs once, within its budget.
+    fn run_connections(&mut self) {
+        self.run.extend(self.parked.drain(..));
+        for _ in 0..self.run.len() {
+            let Some(token) = self.run.pop_front() else { return };
+            match self.run_one(token) {
+                After::Again => self.run.push_back(token),
+                After::Parked => self.parked.push(token),
+                After::Waits => {
+                    if let Some(connection) = self.connections.get_mut(token) {
+                        connection.queued = false;
+                    }
+                }
+                After::Over(end) => self.over_with(token, end),
+            }
+        }
+    }
+
+    fn run_one(&mut self, token: Token) -> After {
+        let Some(connection) = self.connections.get_mut(token) else { return After::Waits };
+        // A response may come before the request is sent in full (an error), so a failed write is no reason not to read.
+        let _ = connection.send();
+        let (mut total, mut records) = (0, 0);
+        let after = loop {
+            if !connection.readable {
+                break After::Waits;
+            }
+            if total >= limits::READ_PER_TURN {
+                break After::Again;
+            }
+            let permit = permit(connection, &self.core).min(self.buffer.len());
+            if permit == 0 {
+                break After::Parked;
+            }
+            match connection.socket.read(&mut self.buffer[..permit]) {
+                Ok(0) => break After::Over(connection.finish(&mut self.core)),
+                Ok(read) => {
+                    let (outcome, brought) = connection.feed(&self.buffer[..read], &mut self.core);
+                    total += read;
+                    records += brought;
+                    if let Outcome::Over(end) = outcome {
+                        break After::Over(end);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break After::Over(End::Truncated),
+            }
+        };
+        if matches!(connection.exchange, Exchange::Logs(_)) {
+            self.load.add(records, total);
+        }
+        after
+    }
+
+    /// The exchange is over: close first, then tell core.
+    fn over_with(&mut self, token: Token, end: End) {
+        if let Some(connection) = self.connections.remove(token) {
+            let exchange = connection.exchange;
+            log::debug!("{exchange:?} ended: {end:?}");
+            self.tokens.remove(&exchange);
+            self.world.close(connection.socket);
+            self.core.handle(Input::Ended(exchange, end));
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(command) = self.core.next() {
+            match command {
+                Command::Open(exchange, request) => self.open(exchange, request),
+                Command::Close(exchange) => {
+                    if let Some(token) = self.tokens.remove(&exchange)
+                        && let Some(connection) = self.connections.remove(token)
+                    {
+                        log::debug!("{exchange:?} closed");
+                        self.world.close(connection.socket);
+                    }
+                }
+                Command::Say(notice) => self.say(&notice),
+            }
+        }
+    }
+
+    fn open(&mut self, exchange: Exchange, request: Vec<u8>) {
+        log::debug!("{exchange:?} opens: {}", String::from_utf8_lossy(&request).lines().next().unwrap_or_default());
+        let token = self.connections.vacant();
+        let urgency = if matches!(exchange, Exchange::Logs(_)) { Urgency::Bulk } else { Urgency::Urgent };
+        match self.world.connect(token, urgency) {
+            Ok(socket) => {
+                let mut connection = Connection::new(socket, exchange, request);
+                let _ = connection.send(); // a failure shows as the end of the stream
+                self.connections.insert(connection);
+                self.tokens.insert(exchange, token);
+            }
+            Err(error) => self.core.handle(Input::Ended(exchange, End::Unconnected(reason(&error)))),
+        }
+    }
+
+    fn say(&mut self, notice: &Notice) {
+        let mut line = Vec::new();
+        match notice.weight() {
+            Weight::Warning => line.extend_from_slice(b"docklog: "),
+            Weight::News if self.news => {}
+            Weight::News | Weight::Detail => return log::info!("{notice}"),
+        }
+        encode::show(notice.to_string().as_bytes(), &mut line); // names and errors come from outside
+        line.push(b'\n');
+        self.messages.push(&line);
+    }
+
+    fn deliver(&mut self) {
+        let world = &mut self.world;
+        match self.delivery.run(&mut self.core, |bytes| world.write(Outlet::Stdout, bytes)) {
+            Ok(more) => self.more_to_deliver = more,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
+            Err(error) => {
+                self.messages.push(format!("docklog: can't write to stdout: {error}\n").as_bytes());
+                self.closed = Some(1);
+            }
+        }
+    }
+
+    fn talk(&mut self) {
+        if !self.messages.is_empty() {
+            let world = &mut self.world;
+            // Without stderr there is nobody left to tell.
+            let _ = self.messages.drain(|bytes| world.write(Outlet::Stderr, bytes));
+        }
+    }
+
+    /// The exit code, once the run is over.
+    fn over(&mut self) -> Option<i32> {
+        if self.closed.is_some() {
+            return self.closed;
+        }
+        let code = self.core.exit()?;
+        if self.delivery.is_done(&self.core) {
+            return Some(code);
+        }
+        if !self.core.overdue() {
+            return None;
+        }
+        let (bytes, lines) = self.delivery.undelivered(&mut self.core);
+        self.messages.push(
+            format!("docklog: stopped while stdout was stalled: {bytes} bytes and {lines} lines were read but not written\n")
+                .as_bytes(),
+        );
+        Some(code)
+    }
+}
+
+/// How much this connection may read. Discovery is never held back: it has its own limits, and no log data.
+fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> usize {
+    let Exchange::Logs(id) = connection.exchange else { return limits::READ_BUFFER };
+    if let Some(format) = core.format(id) {
+        connection.set_format(format);
+    }
+    core.permit(id)
+}
+
+fn reason(error: &io::Error) -> ConnectError {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    match error.kind() {
+        io::ErrorKind::WouldBlock => ConnectError::Busy,
+        io::ErrorKind::NotFound => ConnectError::Missing,
+        io::ErrorKind::ConnectionRefused => ConnectError::Refused,
+        io::ErrorKind::PermissionDenied => ConnectError::Denied,
+        _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => ConnectError::Descriptors,
+        _ => ConnectError::Other(error.to_string()),
+    }
+}

@@ -1,0 +1,93 @@
+//! The seam to the outside. The loop needs this much of a machine and no more, so a simulated machine can stand in for
+//! it: [`crate::shell::host::Host`] is the real one (epoll, signalfd, the clocks), `tests/sim` has one with a virtual
+//! clock and an engine in memory.
+
+use std::io;
+use std::time::Duration;
+
+use crate::core::time::Now;
+
+/// Names one connection for readiness events. Packs a generation and a slot, so that an event of a closed connection
+/// can't be taken for one of its successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub usize);
+
+/// How soon readiness of a connection must be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Ends a hold at once: discovery, where a millisecond decides whether a short-lived container is caught.
+    Urgent,
+    /// May wait for the end of a hold: log data.
+    Bulk,
+}
+
+/// The two ways out of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outlet {
+    /// Log data, nothing else.
+    Stdout,
+    /// Our own messages.
+    Stderr,
+}
+
+/// Asks from outside, by signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// SIGTERM, SIGINT: flush and end.
+    Stop,
+}
+
+/// What a wait found. Readiness is edge-triggered: it is told once, and stays true until an operation would block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// A connection.
+    Socket {
+        /// Which.
+        token: Token,
+        /// Bytes, the end of the stream or an error can be read.
+        readable: bool,
+        /// There is room for bytes.
+        writable: bool,
+    },
+    /// An outlet that was full may have room again.
+    Outlet(Outlet),
+    /// Somebody's reader of stdout has gone (a pipe whose reading end was closed), seen without writing to it.
+    OutletClosed(Outlet),
+    /// A signal.
+    Ask(Ask),
+}
+
+/// A machine: clocks, readiness, connections to the engine, the outlets. No call blocks, but [`World::wait`].
+pub trait World {
+    /// A non-blocking stream to the engine.
+    type Socket: io::Read + io::Write;
+
+    /// Reads both clocks.
+    fn now(&mut self) -> Now;
+
+    /// Opens a connection to the engine's socket, watched for both directions under `token`.
+    ///
+    /// # Errors
+    /// `WouldBlock` if the engine's backlog is full: nothing is in progress then, and nothing will announce room, so
+    /// the caller retries by timer. `NotFound`, `ConnectionRefused`, `PermissionDenied` and others as of connect(2);
+    /// EMFILE and ENFILE where descriptors ran out.
+    fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Self::Socket>;
+
+    /// Takes the connection off the watch list, then closes it.
+    fn close(&mut self, socket: Self::Socket);
+
+    /// Appends what is ready to `ready`. Returns when there is something, when `timeout` has passed (`None`: no limit), or
+    /// early without anything. For the span of `hold` only what is urgent ends the wait (signals, outlets, urgent
+    /// connections): under load this lets bytes gather, and spares a wake-up for each line.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2) that are bugs; EINTR isn't reported.
+    fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+
+    /// Writes as much as the outlet takes now.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
+    /// gone.
+    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize>;
+}

@@ -1,0 +1,78 @@
+//! Tests against real engines: private Docker daemons of several versions, started by the tests and gone with them.
+//!
+//! `.ci/engines` installs the engines. Where one is missing, its tests are reported as ignored, with the reason; with
+//! `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test runs, but that program is measured.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can't go on panics, and a test program prints")]
+
+mod engine {
+    pub(crate) mod api;
+    pub(crate) mod bench;
+    pub(crate) mod cases;
+    pub(crate) mod container;
+    pub(crate) mod dockerd;
+    pub(crate) mod docklog;
+    pub(crate) mod image;
+    pub(crate) mod lines;
+    pub(crate) mod measure;
+    pub(crate) mod oracle;
+    pub(crate) mod pattern;
+    pub(crate) mod processes;
+    pub(crate) mod proxy;
+    pub(crate) mod reaper;
+    pub(crate) mod sequence;
+}
+
+use engine::bench::Bench;
+use engine::dockerd::{VERSIONS, Version};
+use engine::{cases, measure, reaper};
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+/// Tests mostly wait, so more of them run at a time than there are cores on a small machine.
+const THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    if reaper::served_as_reaper() {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(program) = std::env::var_os("DOCKLOG_MEASURE") {
+        let reaper = reaper::Reaper::start();
+        measure::run(program.as_ref());
+        reaper.finish();
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let trials = trials(std::env::var("DOCKLOG_REQUIRE_ENGINES").is_ok_and(|value| value == "1"));
+    let reaper = (!arguments.list).then(reaper::Reaper::start);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Some(reaper) = reaper {
+        reaper.finish();
+    }
+    conclusion.exit_code()
+}
+
+/// Every test for every version; neighbours in the list use different engines, so that these share the load.
+fn trials(required: bool) -> Vec<Trial> {
+    let missing = VERSIONS.map(Version::missing);
+    for (version, reason) in VERSIONS.iter().zip(&missing) {
+        if let Some(reason) = reason {
+            eprintln!("{}: tests {}: {reason}", version.0, if required { "fail" } else { "are ignored" });
+        }
+    }
+    let all = cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
+    all.map(|((name, test), (version, missing))| trial(*version, name, *test, missing.clone(), required)).collect()
+}
+
+fn trial(version: Version, name: &'static str, test: cases::Test, missing: Option<String>, required: bool) -> Trial {
+    let ignored = missing.is_some() && !required;
+    let trial = Trial::test(format!("{}::{name}", version.0), move || {
+        if let Some(reason) = missing {
+            return Err(reason.into());
+        }
+        test(&Bench::new(version, name));
+        Ok(())
+    });
+    if ignored { trial.with_kind("no engine").with_ignored_flag(true) } else { trial }
+}

@@ -1,0 +1,52 @@
+//! What a test gets: an engine of its version, shared or its own, and names nobody else uses.
+
+use super::docklog::Launch;
+use super::dockerd::{Dockerd, VERSIONS, Version};
+use std::sync::{Mutex, OnceLock};
+
+/// The place where one test of one version runs.
+pub(crate) struct Bench {
+    pub(crate) version: Version,
+    test: &'static str,
+}
+
+/// One engine per version, started when first needed. They stand in a lock so that they can be ended: statics are never dropped.
+static SHARED: [(OnceLock<&'static Dockerd>, Mutex<()>); VERSIONS.len()] = [const { (OnceLock::new(), Mutex::new(())) }; VERSIONS.len()];
+
+impl Bench {
+    pub(crate) fn new(version: Version, test: &'static str) -> Self {
+        Self { version, test }
+    }
+
+    /// The engine that the tests of this version share. Nobody may stop, kill or reconfigure it.
+    pub(crate) fn engine(&self) -> &'static Dockerd {
+        let at = VERSIONS.iter().position(|version| *version == self.version).unwrap();
+        let (engine, starting) = &SHARED[at];
+        // A start that panicked leaves the lock poisoned; the next test tries anew, and says why it fails itself.
+        let _guard = starting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if engine.get().is_none() {
+            let _ = engine.set(Box::leak(Box::new(Dockerd::start(self.version, &[]))));
+        }
+        engine.get().unwrap()
+    }
+
+    /// An engine for this test alone, which may do with it what it likes.
+    pub(crate) fn own_engine(&self, flags: &'static [&'static str]) -> Dockerd {
+        Dockerd::start(self.version, flags)
+    }
+
+    /// A container's name that no other test uses.
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{}-{name}", self.test)
+    }
+
+    /// A pattern for all such names.
+    pub(crate) fn pattern(&self) -> String {
+        self.name("*")
+    }
+
+    /// docklog on the shared engine, following this test's containers from their first lines on.
+    pub(crate) fn docklog(&self) -> Launch {
+        Launch::on(self.engine().host()).args(["--tail", "all", &self.pattern()])
+    }
+}

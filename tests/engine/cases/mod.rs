@@ -1,0 +1,40 @@
+//! The tests. Each runs once per engine version.
+
+use super::bench::Bench;
+
+mod endings;
+mod faults;
+mod follow;
+mod life;
+mod quiet;
+mod refusals;
+mod selection;
+mod stalls;
+mod texts;
+
+/// A test: it panics when what it found isn't so.
+pub(crate) type Test = fn(&Bench);
+
+/// Makes a list of tests, each under its function's name.
+macro_rules! tests {
+    ($($module:ident: $($name:ident),+;)+) => {
+        /// All tests by name, the long ones first, so that none of them is left over at the end.
+        pub(crate) const ALL: &[(&str, Test)] = &[$($((stringify!($name), $module::$name)),+),+];
+    };
+}
+
+tests! {
+    life: short_lived_rm_containers;
+    follow: fifty_containers_exactly_once;
+    quiet: idle_containers_cost_nothing;
+    texts: endless_line_100mb;
+    stalls: stalled_stdout, stalled_stderr, sigterm_with_stalled_stdout;
+    faults: engine_restart, stopped_engine_sigterm, no_engine_at_first;
+    refusals: unreadable_driver_is_said_once, proxy_403_said_once, engine_error_is_no_line;
+    life: restart_same_id, rename_while_following, containers_come_and_go;
+    follow: running_containers_from_now_on, one_thread_under_load, no_engine_call_blocks, own_container_is_skipped;
+    texts: tty, tty_long_lines, tty_rechunked_by_a_proxy, frames_rechunked_by_a_proxy, long_lines_interleaved, exactly_16384,
+        last_line_without_newline, binary_bytes, local_driver, lines_in_pieces;
+    selection: patterns, labels, streams_alone, tail, since_until, no_follow_and_all;
+    endings: broken_pipe_ends_quietly, signals_under_load;
+}

@@ -1,0 +1,222 @@
+//! Runs the program under test: its output is collected while it runs, and it never outlives the test.
+
+use super::lines::Line;
+use super::processes::Process;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what has to come. Far more than it ever takes: a slow machine fails no test.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The program and its arguments, before it runs.
+pub(crate) struct Launch {
+    host: String,
+    args: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+    stdout_rests: Duration,
+    stderr_rests: Duration,
+}
+
+impl Launch {
+    /// Prints JSON lines of what this host's containers write.
+    pub(crate) fn on(host: impl Into<String>) -> Self {
+        Self { host: host.into(), args: Vec::new(), environment: Vec::new(), stdout_rests: Duration::ZERO, stderr_rests: Duration::ZERO }
+    }
+
+    pub(crate) fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Nobody reads standard output for so long at first.
+    pub(crate) fn stdout_rests(mut self, time: Duration) -> Self {
+        self.stdout_rests = time;
+        self
+    }
+
+    /// Nobody reads standard error for so long at first.
+    pub(crate) fn stderr_rests(mut self, time: Duration) -> Self {
+        self.stderr_rests = time;
+        self
+    }
+
+    /// The command itself, for a test that does otherwise with its streams.
+    pub(crate) fn command(&self) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_docklog"), &[])
+    }
+
+    fn command_of(&self, program: &str, before: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(before).args(["-o", "json", "-H", &self.host]).args(&self.args);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.env_remove("DOCKER_HOST").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn start(self) -> Docklog {
+        let command = self.command();
+        self.spawn(command)
+    }
+
+    /// Runs it as the argument of another program: a tracer.
+    pub(crate) fn start_under(self, tracer: &str, args: &[&str]) -> Docklog {
+        let mut before = args.to_vec();
+        before.push(env!("CARGO_BIN_EXE_docklog"));
+        let command = self.command_of(tracer, &before);
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Docklog {
+        let mut child = command.spawn().unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (to_lines, to_stderr) = (lines.clone(), stderr.clone());
+        let (rest_out, rest_err) = (self.stdout_rests, self.stderr_rests);
+        let reader = spawn(move || collect_lines(out, rest_out, &to_lines));
+        let listener = spawn(move || collect_text(err, rest_err, &to_stderr));
+        Docklog { child, lines, stderr, readers: vec![reader, listener], ended: false }
+    }
+}
+
+fn collect_lines(stream: impl Read, rest: Duration, lines: &Mutex<Vec<Line>>) {
+    sleep(rest);
+    let mut reader = BufReader::with_capacity(256 * 1_024, stream);
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).unwrap() > 0 {
+        assert_eq!(bytes.pop(), Some(b'\n'), "the last line has no end");
+        let line = Line::parse(&bytes);
+        lines.lock().unwrap().push(line);
+        bytes.clear();
+    }
+}
+
+fn collect_text(stream: impl Read, rest: Duration, text: &Mutex<String>) {
+    sleep(rest);
+    let mut reader = BufReader::new(stream);
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).unwrap() > 0 {
+        text.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes));
+        bytes.clear();
+    }
+}
+
+/// The running program.
+pub(crate) struct Docklog {
+    child: Child,
+    lines: Arc<Mutex<Vec<Line>>>,
+    stderr: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+    ended: bool,
+}
+
+/// What it left when it ended.
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) stderr: String,
+    /// From the signal to the end of the process.
+    pub(crate) took: Duration,
+}
+
+impl Docklog {
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// What it said on standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    /// Waits until the lines are such; they are looked at time and again, so the test should be a cheap one.
+    pub(crate) fn wait_for(&self, what: &str, test: impl Fn(&[Line]) -> bool) {
+        self.wait_until(what, || test(&self.lines.lock().unwrap()));
+    }
+
+    /// Waits until there are so many lines, and a moment longer: what comes twice would come now.
+    pub(crate) fn wait_for_count(&self, count: usize) {
+        self.wait_for(&format!("{count} lines"), |lines| lines.len() >= count);
+        sleep(Duration::from_millis(300));
+    }
+
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
+        self.wait_until(&format!("{text:?} on stderr"), || self.stderr.lock().unwrap().contains(text));
+    }
+
+    /// Waits for anything at all; panics with what docklog said when it doesn't come.
+    pub(crate) fn wait_until(&self, what: &str, test: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !test() {
+            let (lines, stderr) = (self.lines.lock().unwrap().len(), self.stderr());
+            assert!(Instant::now() < deadline, "waited for {what} in vain; {lines} lines came; stderr: {}", tail(&stderr));
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    /// Ends it by SIGTERM, which has to be a good end.
+    pub(crate) fn terminate(self) -> Finished {
+        let finished = self.end_by(Signal::SIGTERM);
+        assert_eq!(finished.status.code(), Some(0), "ended by SIGTERM; stderr: {}", tail(&finished.stderr));
+        finished
+    }
+
+    pub(crate) fn end_by(self, signal: Signal) -> Finished {
+        self.signal(signal);
+        self.wait_end()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait_end(mut self) -> Finished {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < PATIENCE, "docklog doesn't end; stderr: {}", tail(&self.stderr()));
+            sleep(Duration::from_millis(2));
+        };
+        let took = start.elapsed();
+        self.ended = true;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        Finished { status, lines: std::mem::take(&mut self.lines.lock().unwrap()), stderr: self.stderr(), took }
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+impl Drop for Docklog {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            if std::thread::panicking() {
+                eprintln!("docklog's stderr ended with: {}", tail(&self.stderr()));
+            }
+        }
+    }
+}

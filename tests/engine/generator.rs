@@ -1,0 +1,144 @@
+//! What runs in the containers: a static program that writes lines which a test can count.
+//!
+//! The arguments are steps, carried out in order. `RATE` is lines per second and stream; 0 is full speed.
+//!
+//! ```text
+//! delay MS            wait
+//! both N RATE         N numbered lines on stdout and N on stderr, at the same time
+//! out N RATE          N numbered lines on stdout
+//! pieces N RATE       as both, but each line in three writes
+//! long N SIZE         N lines of SIZE bytes on both streams, written by turns in pieces
+//! longout N SIZE      the same on stdout alone
+//! unterminated        a line on each stream, then one without newline on each
+//! binary              bytes that are no text
+//! endless BYTES       one line of so many bytes, without newline
+//! clock N RATE        lines on stdout that hold the time of their writing, in nanoseconds
+//! hold                stay until killed
+//! ```
+
+#[path = "pattern.rs"]
+mod pattern;
+
+use std::fs::OpenOptions;
+use std::io::{Write, stderr, stdout};
+use std::os::fd::AsFd;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How a line goes out: in one `write`, or in three.
+#[derive(Clone, Copy, PartialEq)]
+enum Writes {
+    One,
+    Three,
+}
+
+fn main() {
+    let run = count_start();
+    let mut args = std::env::args().skip(1);
+    while let Some(step) = args.next() {
+        let mut number = || args.next().and_then(|n| n.parse::<u64>().ok()).expect("a number");
+        match step.as_str() {
+            "delay" => sleep(Duration::from_millis(number())),
+            "both" => both(run, number(), number(), Writes::One),
+            "pieces" => both(run, number(), number(), Writes::Three),
+            "out" => numbered(&stdout(), "OUT", run, number(), number(), Writes::One),
+            "long" => long(run, number(), number() as usize, true),
+            "longout" => long(run, number(), number() as usize, false),
+            "unterminated" => unterminated(run),
+            "binary" => put(&stdout(), pattern::BINARY),
+            "endless" => endless(number()),
+            "clock" => clock(number(), number()),
+            "hold" => hold(),
+            other => panic!("unknown step {other}"),
+        }
+    }
+}
+
+/// How often this container was started, now included: the length of a file in the container.
+fn count_start() -> u64 {
+    let mut file = OpenOptions::new().create(true).append(true).open("/starts").expect("open /starts");
+    file.write_all(b".").expect("write /starts");
+    file.metadata().expect("stat /starts").len()
+}
+
+/// Writes to the descriptor itself: the streams of `std` buffer by lines.
+fn put(stream: &impl AsFd, bytes: &[u8]) {
+    let mut file = std::fs::File::from(stream.as_fd().try_clone_to_owned().expect("dup"));
+    file.write_all(bytes).expect("write");
+}
+
+fn both(run: u64, count: u64, rate: u64, writes: Writes) {
+    scope(|threads| {
+        threads.spawn(move || numbered(&stdout(), "OUT", run, count, rate, writes));
+        threads.spawn(move || numbered(&stderr(), "ERR", run, count, rate, writes));
+    });
+}
+
+fn numbered(stream: &impl AsFd, tag: &str, run: u64, count: u64, rate: u64, writes: Writes) {
+    let mut file = std::fs::File::from(stream.as_fd().try_clone_to_owned().expect("dup"));
+    let start = Instant::now();
+    for number in 1..=count {
+        let line = pattern::line(tag, run, number, 0) + "\n";
+        if writes == Writes::Three {
+            for piece in [&line[..2], &line[2..7], &line[7..]] {
+                file.write_all(piece.as_bytes()).expect("write");
+            }
+        } else {
+            file.write_all(line.as_bytes()).expect("write");
+        }
+        pace(start, number, rate);
+    }
+}
+
+fn pace(start: Instant, number: u64, rate: u64) {
+    if rate > 0 {
+        let due = start + Duration::from_nanos(number * 1_000_000_000 / rate);
+        sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn long(run: u64, count: u64, size: usize, both: bool) {
+    for number in 1..=count {
+        let (out, err) = (pattern::line("OUT", run, number, size) + "\n", pattern::line("ERR", run, number, size) + "\n");
+        for (out, err) in out.as_bytes().chunks(5_000).zip(err.as_bytes().chunks(5_000)) {
+            put(&stdout(), out);
+            if both {
+                put(&stderr(), err);
+            }
+        }
+    }
+}
+
+fn unterminated(run: u64) {
+    for (stream, tag) in [(stdout().as_fd(), "OUT"), (stderr().as_fd(), "ERR")] {
+        put(&stream, (pattern::line(tag, run, 1, 0) + "\n").as_bytes());
+        put(&stream, pattern::line(tag, run, 2, 0).as_bytes());
+    }
+}
+
+fn endless(bytes: u64) {
+    let mut piece = String::with_capacity(65_536);
+    for offset in (0..bytes).step_by(16) {
+        piece.push_str(&pattern::endless(offset));
+        if piece.len() == 65_536 {
+            put(&stdout(), piece.as_bytes());
+            piece.clear();
+        }
+    }
+    put(&stdout(), piece.as_bytes());
+}
+
+fn clock(count: u64, rate: u64) {
+    let start = Instant::now();
+    for number in 1..=count {
+        pace(start, number, rate);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_nanos();
+        put(&stdout(), format!("CLK {now} {number:06}\n").as_bytes());
+    }
+}
+
+fn hold() -> ! {
+    loop {
+        sleep(Duration::from_secs(3_600));
+    }
+}

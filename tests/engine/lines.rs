@@ -1,0 +1,52 @@
+//! The JSON lines that docklog prints, taken apart.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One line of output.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) time: String,
+    pub(crate) id: String,
+    pub(crate) container: String,
+    pub(crate) stream: String,
+    pub(crate) message: Vec<u8>,
+    /// The message came as `message_base64`, because it isn't UTF-8.
+    pub(crate) encoded: bool,
+    /// A part of a line that is too long to leave in one: its number, and whether more follows.
+    pub(crate) segment: Option<(u64, bool)>,
+}
+
+impl Line {
+    /// Panics on whatever isn't such a line: standard output holds nothing else.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+        let value: Value = serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", shown()));
+        let text = |key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key}: {}", shown())).to_owned();
+        let encoded = value.get("message_base64").is_some();
+        assert!(encoded != value.get("message").is_some(), "message or message_base64, not both: {}", shown());
+        let message = if encoded { STANDARD.decode(text("message_base64")).unwrap() } else { text("message").into_bytes() };
+        let segment = value.get("segment").map(|number| (number.as_u64().unwrap(), value["more"].as_bool().unwrap()));
+        Self { time: text("time"), id: text("id"), container: text("container"), stream: text("stream"), message, encoded, segment }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.message).into_owned()
+    }
+}
+
+/// The texts of the lines of each container and stream, in their order.
+pub(crate) fn by_stream(lines: &[Line]) -> BTreeMap<(String, String), Vec<String>> {
+    let mut streams = BTreeMap::<_, Vec<String>>::new();
+    for line in lines {
+        streams.entry((line.container.clone(), line.stream.clone())).or_default().push(line.text());
+    }
+    streams
+}
+
+/// The texts of one container's stream.
+pub(crate) fn texts(lines: &[Line], container: &str, stream: &str) -> Vec<String> {
+    lines.iter().filter(|line| line.container == container && line.stream == stream).map(Line::text).collect()
+}

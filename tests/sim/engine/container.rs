@@ -1,0 +1,292 @@
+//! A container: what it is, how its output becomes log messages, what its log holds.
+
+use super::dialect::Dialect;
+use super::stamp::Nanos;
+
+/// Where a container writes. A TTY has only the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// File descriptor 1.
+    Stdout,
+    /// File descriptor 2.
+    Stderr,
+}
+
+/// Life of a container, as the API tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Never started.
+    Created,
+    /// Runs.
+    Running,
+    /// Frozen.
+    Paused,
+    /// Ended; its log can be read.
+    Exited,
+    /// Marked for removal: its log answers 409.
+    Removing,
+    /// Gone: answers 404. Open log readers go on, as they hold the file.
+    Removed,
+}
+
+/// A log driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// The default. Can't hold bytes that aren't UTF-8.
+    JsonFile,
+    /// Compact and clean of such changes.
+    Local,
+    /// Can't be read: 501.
+    None,
+}
+
+/// One message of the log: a line, or a part of one.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub channel: Channel,
+    pub stamp: Nanos,
+    /// As the engine hands it out, with the newline where there is one.
+    pub text: Vec<u8>,
+}
+
+/// What a container is made with.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub name: String,
+    pub image: String,
+    pub labels: Vec<(String, String)>,
+    pub tty: bool,
+    pub driver: Driver,
+}
+
+impl Spec {
+    /// A plain one.
+    pub fn named(name: &str) -> Self {
+        Spec {
+            name: name.into(),
+            image: "busybox".into(),
+            labels: Vec::new(),
+            tty: false,
+            driver: Driver::JsonFile,
+        }
+    }
+
+    /// With a terminal.
+    pub fn tty(mut self) -> Self {
+        self.tty = true;
+        self
+    }
+
+    /// With another log driver.
+    pub fn driver(mut self, driver: Driver) -> Self {
+        self.driver = driver;
+        self
+    }
+
+    /// With a label.
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.push((key.into(), value.into()));
+        self
+    }
+}
+
+/// Takes a message: its time, its text, and whether it ends a line that was split.
+type Emit<'a> = dyn FnMut(Nanos, Vec<u8>, bool) + 'a;
+
+/// Makes messages of one channel's bytes: cuts at newlines and at the part limit; all parts of a line bear the time of
+/// its first, and times within a channel rise strictly.
+#[derive(Clone, Debug, Default)]
+struct Copier {
+    open: Vec<u8>,
+    line_began: Option<Nanos>,
+    last: Nanos,
+}
+
+impl Copier {
+    fn stamp(&mut self, now: Nanos) -> Nanos {
+        self.line_began.unwrap_or_else(|| {
+            self.last = now.max(self.last + 1);
+            self.last
+        })
+    }
+
+    fn write(&mut self, now: Nanos, limit: usize, bytes: &[u8], emit: &mut Emit<'_>) {
+        self.open.extend_from_slice(bytes);
+        let mut done = 0;
+        loop {
+            let rest = &self.open[done..];
+            let window = &rest[..rest.len().min(limit)];
+            if let Some(at) = window.iter().position(|&b| b == b'\n') {
+                let text = rest[..=at].to_vec();
+                let was_split = self.line_began.is_some();
+                emit(self.stamp(now), text, was_split);
+                self.line_began = None;
+                done += at + 1;
+            } else if rest.len() >= limit {
+                let text = rest[..limit].to_vec();
+                let stamp = self.stamp(now);
+                self.line_began = Some(stamp);
+                emit(stamp, text, false);
+                done += limit;
+            } else {
+                break;
+            }
+        }
+        self.open.drain(..done);
+    }
+
+    /// The channel was closed: what is open becomes a message without newline.
+    fn close(&mut self, now: Nanos, emit: &mut Emit<'_>) {
+        if !self.open.is_empty() {
+            let text = std::mem::take(&mut self.open);
+            emit(self.stamp(now), text, false);
+        }
+        self.line_began = None;
+    }
+}
+
+/// A container with its log.
+#[derive(Clone, Debug)]
+pub struct Container {
+    pub id: String,
+    pub spec: Spec,
+    pub state: State,
+    pub created: Nanos,
+    pub started: Nanos,
+    pub finished: Nanos,
+    pub exit_code: i32,
+    /// Its log file was deleted under the engine: readers get an engine error.
+    pub log_unlinked: bool,
+    /// How often its log file was truncated.
+    pub truncations: u32,
+    log: Vec<Record>,
+    /// Sequence number of `log[0]`: truncation moves it.
+    base: u64,
+    /// Sequence number of the end of each finished run.
+    run_ends: Vec<u64>,
+    runs: usize,
+    copiers: [Copier; 2],
+    /// Written while the engine was down: the pipe's buffer.
+    fifo: Vec<(Channel, Vec<u8>)>,
+}
+
+impl Container {
+    pub(super) fn new(id: String, spec: Spec, now: Nanos) -> Self {
+        Container {
+            id,
+            spec,
+            state: State::Created,
+            created: now,
+            started: 0,
+            finished: 0,
+            exit_code: 0,
+            log_unlinked: false,
+            truncations: 0,
+            log: Vec::new(),
+            base: 0,
+            run_ends: Vec::new(),
+            runs: 0,
+            copiers: Default::default(),
+            fifo: Vec::new(),
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state, State::Running | State::Paused)
+    }
+
+    pub(super) fn start(&mut self, now: Nanos) {
+        self.state = State::Running;
+        self.started = now;
+        self.runs += 1;
+    }
+
+    pub(super) fn end(&mut self, now: Nanos, dialect: Dialect, code: i32) {
+        for channel in [Channel::Stdout, Channel::Stderr] {
+            self.copy(channel, dialect, |copier, emit| copier.close(now, emit));
+        }
+        self.state = State::Exited;
+        self.finished = now;
+        self.exit_code = code;
+        let end = self.log_end();
+        self.run_ends.resize(self.runs, end);
+    }
+
+    pub(super) fn write(&mut self, now: Nanos, dialect: Dialect, channel: Channel, bytes: &[u8]) {
+        if self.spec.tty {
+            // The terminal's line discipline: newline becomes carriage return and newline.
+            let cooked = bytes.split_inclusive(|&b| b == b'\n').fold(Vec::new(), |mut out, piece| {
+                match piece.strip_suffix(b"\n") {
+                    Some(line) => out.extend_from_slice(&[line, b"\r\n"].concat()),
+                    None => out.extend_from_slice(piece),
+                }
+                out
+            });
+            let limit = dialect.part_limit();
+            self.copy(Channel::Stdout, dialect, |copier, emit| copier.write(now, limit, &cooked, emit));
+        } else {
+            let limit = dialect.part_limit();
+            self.copy(channel, dialect, |copier, emit| copier.write(now, limit, bytes, emit));
+        }
+    }
+
+    fn copy(
+        &mut self,
+        channel: Channel,
+        dialect: Dialect,
+        act: impl FnOnce(&mut Copier, &mut Emit<'_>),
+    ) {
+        let driver = self.spec.driver;
+        let log = &mut self.log;
+        act(&mut self.copiers[channel as usize], &mut |stamp, mut text, ends_split_line| {
+            if driver == Driver::Local && ends_split_line && dialect.local_drops_last_newline() {
+                text.pop();
+            }
+            if driver == Driver::JsonFile {
+                text = String::from_utf8_lossy(&text).into_owned().into_bytes();
+            }
+            log.push(Record { channel, stamp, text });
+        });
+    }
+
+    pub(super) fn write_while_down(&mut self, channel: Channel, bytes: &[u8]) {
+        self.fifo.push((channel, bytes.to_vec()));
+    }
+
+    /// The engine is back: what waited in the pipe is logged, with the time of this moment.
+    pub(super) fn drain_fifo(&mut self, now: Nanos, dialect: Dialect) {
+        for (channel, bytes) in std::mem::take(&mut self.fifo) {
+            self.write(now, dialect, channel, &bytes);
+        }
+    }
+
+    pub(super) fn truncate(&mut self) {
+        self.base = self.log_end();
+        self.log.clear();
+        self.truncations += 1;
+    }
+
+    /// Sequence number of the first message that the log still holds.
+    pub fn log_start(&self) -> u64 {
+        self.base
+    }
+
+    /// Sequence number after the last message.
+    pub fn log_end(&self) -> u64 {
+        self.base + self.log.len() as u64
+    }
+
+    pub fn record(&self, at: u64) -> Option<&Record> {
+        self.log.get(usize::try_from(at.checked_sub(self.base)?).ok()?)
+    }
+
+    /// Number of the run that is going on, or was the last.
+    pub fn run(&self) -> usize {
+        self.runs
+    }
+
+    /// Where a run's messages end, once it has ended.
+    pub fn run_end(&self, run: usize) -> Option<u64> {
+        self.run_ends.get(run.checked_sub(1)?).copied()
+    }
+}

@@ -1,0 +1,162 @@
+//! Reading a container's log, as `/containers/{id}/logs` does: which messages, in which bytes.
+
+use super::container::{Channel, Container, Record, State};
+use super::dialect::Dialect;
+use super::stamp::{Nanos, parse_query, rfc3339};
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub follow: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+    pub timestamps: bool,
+    pub since: Nanos,
+    pub until: Option<Nanos>,
+    /// `None`: all.
+    pub tail: Option<u64>,
+}
+
+impl Query {
+    /// From a request's parameters; an error carries the status and the message.
+    pub fn parse(dialect: Dialect, parameters: &[(String, String)]) -> Result<Self, (u16, String)> {
+        let get = |key: &str| parameters.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
+        let flag = |key: &str| matches!(get(key), Some("1" | "true" | "True"));
+        let time = |key: &str| match get(key) {
+            None | Some("") => Ok(None),
+            Some(text) => parse_query(text).map(Some).ok_or_else(|| {
+                let status = if dialect == Dialect::Docker20 { 500 } else { 400 };
+                (status, format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
+            }),
+        };
+        let tail = match get("tail") {
+            None | Some("" | "all") => None,
+            Some(text) => match text.parse::<i64>() {
+                Ok(n) => u64::try_from(n).ok(),
+                Err(_) if dialect.is_podman() => return Err((400, format!("bad tail {text}"))),
+                Err(_) => None,
+            },
+        };
+        let query = Query {
+            follow: flag("follow"),
+            stdout: flag("stdout"),
+            stderr: flag("stderr"),
+            timestamps: flag("timestamps"),
+            since: time("since")?.unwrap_or(0),
+            until: time("until")?.filter(|&at| at > 0),
+            tail,
+        };
+        if !query.stdout && !query.stderr {
+            return Err((400, "Bad parameters: you must choose at least one stream".into()));
+        }
+        Ok(query)
+    }
+}
+
+/// What a reader has next.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// This message.
+    Record(&'a Record),
+    /// Nothing yet.
+    Wait,
+    /// The answer ends here.
+    End,
+}
+
+/// One open answer: stands somewhere in a container's log.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// Index of the container in the engine.
+    pub container: usize,
+    /// What was asked for.
+    pub query: Query,
+    at: u64,
+    /// Not beyond this message: the end of the log when a snapshot was opened.
+    end: Option<u64>,
+    run: usize,
+    since_found: bool,
+    truncations: u32,
+    /// A follow of a log file that had been truncated gives what is there, then falls silent.
+    deaf_from: Option<u64>,
+}
+
+impl Reader {
+    pub(super) fn open(index: usize, container: &Container, query: Query, dialect: Dialect) -> Self {
+        let end = container.log_end();
+        let was_truncated = container.truncations > 0 && dialect.truncation_deafens();
+        let at = match query.tail {
+            None => container.log_start(),
+            // The search from the end fails in a file that was cut.
+            Some(_) if was_truncated => end,
+            Some(n) => container.log_start().max(end.saturating_sub(n)),
+        };
+        let follows = query.follow
+            && container.is_alive()
+            && !(dialect.is_podman() && container.state == State::Paused);
+        Reader {
+            container: index,
+            at,
+            end: (!follows).then_some(end),
+            run: container.run(),
+            since_found: query.since == 0,
+            truncations: container.truncations,
+            deaf_from: was_truncated.then_some(end),
+            query,
+        }
+    }
+
+    pub(super) fn step<'a>(&mut self, container: &'a Container, dialect: Dialect) -> Step<'a> {
+        let cut_under_us = self.truncations != container.truncations && dialect.truncation_deafens();
+        let over = container.run_end(self.run);
+        if self.end.is_none() && (cut_under_us || self.deaf_from.is_some_and(|from| self.at >= from)) {
+            return if over.is_some() { Step::End } else { Step::Wait };
+        }
+        let end = self.end.or(over);
+        self.at = self.at.max(container.log_start());
+        loop {
+            if end.is_some_and(|end| self.at >= end) {
+                return Step::End;
+            }
+            let Some(record) = container.record(self.at) else { return Step::Wait };
+            self.at += 1;
+            if self.query.until.is_some_and(|until| record.stamp > until) {
+                self.end = Some(self.at);
+                return Step::End;
+            }
+            if self.passes(record, dialect) {
+                return Step::Record(record);
+            }
+        }
+    }
+
+    fn passes(&mut self, record: &Record, dialect: Dialect) -> bool {
+        let late_enough = record.stamp >= self.query.since;
+        self.since_found |= late_enough;
+        let by_time = if dialect.since_only_finds_the_first() { self.since_found } else { late_enough };
+        let by_channel = match record.channel {
+            Channel::Stdout => self.query.stdout,
+            Channel::Stderr => self.query.stderr,
+        };
+        by_time && by_channel
+    }
+}
+
+/// The bytes of a message, before they are chunked.
+pub fn encode(record: &Record, tty: bool, timestamps: bool, dialect: Dialect) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(record.text.len() + 40);
+    if timestamps {
+        payload.extend_from_slice(rfc3339(record.stamp, !dialect.is_podman()).as_bytes());
+        payload.push(b' ');
+    }
+    payload.extend_from_slice(&record.text);
+    if tty { payload } else { frame(1 + record.channel as u8, &payload) }
+}
+
+/// A multiplex frame: 1 stdout, 2 stderr, 3 the engine's own word.
+pub fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![kind, 0, 0, 0];
+    out.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(payload);
+    out
+}

@@ -1,0 +1,20 @@
+//! A simulated engine, and a simulated machine to meet it on: virtual time, sockets in memory, chance from a seed.
+
+pub mod engine;
+mod knobs;
+mod link;
+mod machine;
+mod model;
+mod outlet;
+mod rng;
+mod story;
+mod world;
+
+mod selftest;
+
+pub use knobs::Knobs;
+pub use machine::{MS, Machine};
+pub use model::Expect;
+pub use rng::Rng;
+pub use story::{Outcome, Story, plain, seeds};
+pub use world::SimWorld;

@@ -1,0 +1,172 @@
+//! A story: a machine with a plan, docklog run on it to its end, and what can be said about that afterwards.
+
+use docklog::cli::Args;
+use docklog::config::{Settings, Surroundings};
+use docklog::shell::messages::Messages;
+use docklog::shell::turn::Turn;
+
+use docklog_protocol::Timestamp;
+
+use super::engine::{Dialect, Spec};
+use super::knobs::Knobs;
+use super::machine::{MS, Machine};
+use super::model::{Expect, Given, parse_output};
+use super::world::SimWorld;
+
+/// The six paths that a follower may ask for.
+const PATHS: [&str; 6] = ["_ping", "version", "events", "containers/json", "/json", "/logs"];
+
+/// Tells how to repeat a run that fails.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to repeat this run: DOCKLOG_SEED={} cargo test --test sim <name of the test>", self.0);
+        }
+    }
+}
+
+/// A machine and how docklog is called on it.
+#[derive(Debug)]
+pub struct Story {
+    pub seed: u64,
+    pub machine: Machine,
+    args: Vec<String>,
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub seed: u64,
+    pub exit: i32,
+    pub machine: SimWorld,
+    pub stderr: String,
+}
+
+impl Story {
+    /// On a quiet machine.
+    pub fn calm(dialect: Dialect) -> Self {
+        Story::new(1, dialect, Knobs::calm())
+    }
+
+    pub fn new(seed: u64, dialect: Dialect, knobs: Knobs) -> Self {
+        let args = ["-o", "json", "--tail", "all"].map(str::to_owned).to_vec();
+        Story { seed, machine: Machine::new(seed, dialect, knobs), args }
+    }
+
+    /// With these arguments after `-o json`.
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args = ["-o", "json"].iter().chain(args).map(|&arg| arg.to_owned()).collect();
+        self
+    }
+
+    /// Runs it so long, in milliseconds, then asks docklog to stop.
+    pub fn run_for(mut self, ms: u64) -> Outcome {
+        self.machine.at(ms, "SIGTERM", Machine::stop_signal);
+        self.run()
+    }
+
+    /// Runs it until the plan is through, and a while longer.
+    pub fn run_through(mut self) -> Outcome {
+        self.machine.stop_after(100_000);
+        self.run()
+    }
+
+    /// Runs it until docklog ends.
+    pub fn run(self) -> Outcome {
+        let _replay = Replay(self.seed);
+        let wall = i64::try_from(super::machine::EPOCH).unwrap();
+        let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
+        let mut settings = Settings::new(&Args::parse(&self.args).unwrap(), &around).unwrap();
+        settings.seed = Some(self.seed);
+        let world = SimWorld::new(self.machine);
+        let mut turn = Turn::new(settings, world.clone(), Messages::default());
+        let exit = turn.run();
+        let left: Vec<u64> = world.machine().links.keys().copied().collect();
+        let reader_left = world.machine().stdout.is_closed();
+        drop(turn);
+        let stderr = String::from_utf8_lossy(&world.machine().stderr.taken).into_owned();
+        let outcome = Outcome { seed: self.seed, exit, machine: world, stderr };
+        assert!(left.is_empty() || reader_left, "{} connections left open", left.len());
+        outcome.check_manners(reader_left);
+        outcome
+    }
+}
+
+impl Outcome {
+    /// What holds for every run.
+    fn check_manners(&self, reader_left: bool) {
+        let machine = self.machine.machine();
+        let tally = &machine.tally;
+        assert!(reader_left || tally.violations.is_empty(), "{:?}", tally.violations);
+        assert!(tally.clock_reads <= tally.waits + 2, "one clock reading per turn: {tally:?}");
+        for (_, line) in &machine.engine.requests {
+            let path = line.split([' ', '?']).nth(1).unwrap_or_default();
+            assert!(line.starts_with("GET ") && PATHS.iter().any(|p| path.ends_with(p)), "odd request {line}");
+        }
+    }
+
+    pub fn given(&self) -> Vec<Given> {
+        parse_output(&self.machine.machine().stdout.taken).unwrap_or_else(|what| panic!("{what}"))
+    }
+
+    /// Every line of every container, once and in order.
+    #[track_caller]
+    pub fn assert_all(&self) {
+        self.assert(|_| Expect::All);
+    }
+
+    #[track_caller]
+    pub fn assert(&self, expect: impl Fn(&str) -> Expect) {
+        let _replay = Replay(self.seed);
+        if let Err(what) = self.machine.machine().model.compare(&self.given(), expect) {
+            panic!("{what}\nstderr:\n{}{}", self.stderr, self.recent_requests());
+        }
+        assert_eq!(self.exit, 0, "{}", self.stderr);
+    }
+
+    fn recent_requests(&self) -> String {
+        let machine = self.machine.machine();
+        let last = machine.engine.requests.iter().rev().take(25);
+        let lines: Vec<String> =
+            last.map(|(at, line)| format!("{:.3} {line}", (at - super::machine::EPOCH) as f64 / 1e9)).collect();
+        format!("the last requests, newest first:\n{}", lines.join("\n"))
+    }
+
+    /// How often stderr says this.
+    pub fn said(&self, what: &str) -> usize {
+        self.stderr.lines().filter(|line| line.contains(what)).count()
+    }
+
+    /// Requests whose line holds this.
+    pub fn requests(&self, what: &str) -> usize {
+        self.machine.machine().engine.requests.iter().filter(|(_, line)| line.contains(what)).count()
+    }
+
+    /// Connects, and tries to, in a span of milliseconds.
+    pub fn connects_between(&self, from_ms: u64, to_ms: u64) -> usize {
+        let machine = self.machine.machine();
+        let tries = machine.tally.connects.iter().chain(&machine.tally.refused);
+        tries.filter(|&&at| at >= from_ms * MS && at < to_ms * MS).count()
+    }
+
+    /// The run's end, in milliseconds.
+    pub fn ended_at(&self) -> u64 {
+        self.machine.machine().now / MS
+    }
+}
+
+/// Seeds to try: one from DOCKLOG_SEED, or DOCKLOG_SEEDS many, or `count`.
+pub fn seeds(count: u64) -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match number("DOCKLOG_SEED") {
+        Some(seed) => vec![seed],
+        None => (1..=number("DOCKLOG_SEEDS").unwrap_or(count)).collect(),
+    }
+}
+
+/// A plain container of this name.
+pub fn plain(name: &str) -> Spec {
+    Spec::named(name)
+}

@@ -1,0 +1,95 @@
+//! The simulated machine behind docklog's own seam.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use docklog::core::time::{Mono, Now};
+use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
+use docklog_protocol::Timestamp;
+
+use super::machine::Machine;
+
+/// Hands the machine to docklog.
+#[derive(Clone, Debug)]
+pub struct SimWorld(Rc<RefCell<Machine>>);
+
+impl SimWorld {
+    pub fn new(machine: Machine) -> Self {
+        SimWorld(Rc::new(RefCell::new(machine)))
+    }
+
+    pub fn machine(&self) -> Ref<'_, Machine> {
+        self.0.borrow()
+    }
+
+    pub fn machine_mut(&self) -> RefMut<'_, Machine> {
+        self.0.borrow_mut()
+    }
+}
+
+/// A connection in docklog's hands.
+#[derive(Debug)]
+pub struct SimSocket {
+    machine: Rc<RefCell<Machine>>,
+    link: u64,
+}
+
+impl io::Read for SimSocket {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.machine.borrow_mut().read(self.link, out)
+    }
+}
+
+impl io::Write for SimSocket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.machine.borrow_mut().write_up(self.link, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SimSocket {
+    fn drop(&mut self) {
+        // A panic's own message counts for more than what it leaves behind.
+        if !std::thread::panicking() {
+            let mut machine = self.machine.borrow_mut();
+            if machine.links.contains_key(&self.link) {
+                machine.violate("dropped without being closed".into());
+            }
+        }
+    }
+}
+
+impl World for SimWorld {
+    type Socket = SimSocket;
+
+    fn now(&mut self) -> Now {
+        let mut machine = self.0.borrow_mut();
+        machine.tally.clock_reads += 1;
+        let wall = i64::try_from(machine.wall()).unwrap_or(i64::MAX);
+        Now { mono: Mono(machine.now), wall: Timestamp::from_unix_nanos(wall) }
+    }
+
+    fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<SimSocket> {
+        let link = self.0.borrow_mut().connect(token, urgency)?;
+        Ok(SimSocket { machine: Rc::clone(&self.0), link })
+    }
+
+    fn close(&mut self, socket: SimSocket) {
+        self.0.borrow_mut().close(socket.link);
+    }
+
+    fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        self.0.borrow_mut().wait(nanos(hold), timeout.map(nanos), ready);
+        Ok(())
+    }
+
+    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write_out(outlet, bytes)
+    }
+}

@@ -11,7 +11,7 @@ use crate::{Channel, Record, Stamp, limits};
 pub enum Parts {
     /// All parts bear the time of the first, and all but the last have 16,384 bytes. So a line ends with a newline;
     /// or with a shorter part without one, which is a container's unfinished last output, or the last part of a
-    /// split line from the `local` driver up to Docker 28; or when a record of its channel bears another time.
+    /// split line from older engines' `local` driver; or when a record of its channel bears another time.
     /// (W-40, W-41, W-42.) On a TTY stream a proxy may cut parts anywhere, so there a short part ends nothing.
     Docker,
     /// Parts end wherever a read of the container's pipe ended, and may bear different times: only a newline ends a

@@ -96,7 +96,7 @@ impl Catalogue {
     }
 
     /// Number of containers.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_id.len()
     }
 }

@@ -350,7 +350,7 @@ impl Core {
     }
 
     fn insert(&mut self, id: ContainerId, name: String, opening: Opening) -> Option<StreamId> {
-        if self.catalogue.len() >= limits::CONTAINERS {
+        if self.catalogue.count() >= limits::CONTAINERS {
             self.counts.untracked += 1;
             if self.counts.untracked == 1 {
                 self.say(Notice::TooMany { name, limit: limits::CONTAINERS });

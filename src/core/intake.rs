@@ -7,7 +7,6 @@ use super::batch::{Batch, Source};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
-use super::notice::Notice;
 use super::place::{Verdict, Window};
 use super::stream::{FormatKnown, Phase};
 use super::Rules;
@@ -44,8 +43,9 @@ impl Core {
         if !window.proves(record.channel, record.stamp.map(|stamp| stamp.time)) {
             return self.reopen_larger(id);
         }
-        stream.fruitful = true;
-        stream.told = false;
+        if !stream.fruitful {
+            (stream.fruitful, stream.told, stream.trouble) = (true, false, None);
+        }
         let mut delivery = Delivery {
             window,
             source: &container.source,
@@ -136,8 +136,7 @@ impl Core {
         {
             container.stream.caught = false; // it couldn't open the log
         }
-        let text = String::from_utf8_lossy(text).trim_end().to_owned();
-        self.tell(id, |name| Notice::EngineError { name, text });
+        self.trouble(id, String::from_utf8_lossy(text).trim_end().to_owned());
     }
 }
 

@@ -253,7 +253,7 @@ impl Core {
     }
 
     /// The next thing to do.
-    pub fn next(&mut self) -> Option<Command> {
+    pub fn next_command(&mut self) -> Option<Command> {
         self.commands.pop_front()
     }
 

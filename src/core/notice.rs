@@ -40,19 +40,15 @@ pub enum Notice {
     /// Its container has ended and its log was read to the end.
     Left { name: String, gone: bool },
     /// The container was removed before its log could be opened.
-    Missed { name: String, id: String, total: u64 },
+    Missed { name: String, id: String, total: u64, reason: Option<String> },
     /// The container was removed while its log was read, and the rest couldn't be had.
     CutShort { name: String, id: String },
     /// Its log driver keeps nothing that could be read.
     Unreadable { name: String, message: String },
     /// A socket proxy refuses its log.
     Forbidden { name: String, message: String },
-    /// The engine refused its log for another reason, and is asked again.
-    LogRefused { name: String, status: u16, message: String },
-    /// The engine's response for its log can't be understood.
-    LogBroken { name: String, detail: String },
-    /// An error that the engine sent in place of log lines.
-    EngineError { name: String, text: String },
+    /// Reading its log has failed repeatedly, and is tried on.
+    LogTrouble { name: String, detail: String },
     /// More containers than the catalogue holds.
     TooMany { name: String, limit: usize },
     /// Part of what the engine holds about its containers could not be understood.
@@ -100,10 +96,10 @@ impl fmt::Display for Notice {
             Self::Joined { name } => write!(f, "+ {name}"),
             Self::Left { name, gone: false } => write!(f, "- {name}"),
             Self::Left { name, gone: true } => write!(f, "- {name} (removed)"),
-            Self::Missed { name, id, total } => write!(
-                f,
-                "missed {name} ({id}): it was removed before its log could be opened ({total} so far); without --rm its log would stay readable"
-            ),
+            Self::Missed { name, id, total, reason } => {
+                write!(f, "missed {name} ({id}): it was removed before its log could be opened ({total} so far)")?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+            }
             Self::CutShort { name, id } => write!(
                 f,
                 "{name} ({id}) was removed while its log was read, and the connection ended early: its last lines may be missing"
@@ -115,13 +111,9 @@ impl fmt::Display for Notice {
             Self::Forbidden { name, message } => {
                 write!(f, "{name}: the engine (or a proxy before it) forbids reading its log ({message})")
             }
-            Self::LogRefused { name, status, message } => {
-                write!(f, "{name}: the engine refuses its log: HTTP {status}: {message}; asking again, ever more slowly")
+            Self::LogTrouble { name, detail } => {
+                write!(f, "{name}: the engine can't give its log: {detail}; asking again, ever more slowly")
             }
-            Self::LogBroken { name, detail } => {
-                write!(f, "{name}: the engine's answer can't be understood ({detail}); asking again, ever more slowly")
-            }
-            Self::EngineError { name, text } => write!(f, "{name}: the engine says: {text}"),
             Self::TooMany { name, limit } => {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }

@@ -50,7 +50,12 @@ pub enum Begin {
     /// With what comes after this moment.
     Now(Timestamp),
     /// As asked by `--tail` and `--since`.
-    History { tail: Tail, since: Option<Timestamp> },
+    History {
+        /// How many of the last messages.
+        tail: Tail,
+        /// Not before this moment.
+        since: Option<Timestamp>,
+    },
     /// With what is newer than its container's last end: it ran before, and nobody asked for that.
     Restart(Timestamp),
 }

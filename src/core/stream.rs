@@ -22,7 +22,7 @@ use crate::limits;
 
 /// Where a stream stands in the life of its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// No session, none needed.
     Idle,
     /// Waits for its turn to be opened.
@@ -41,7 +41,7 @@ pub enum Phase {
 
 /// What we know of a stream's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormatKnown {
+pub(super) enum FormatKnown {
     /// Nobody was asked.
     Unasked,
     /// Inspect was asked; until it answers nothing is read.
@@ -84,6 +84,9 @@ pub struct Stream {
     pub(super) fruitful: bool,
     /// Its trouble was told; no second time until it has worked again.
     pub(super) told: bool,
+    /// What went wrong in the last session. Told if it goes wrong again: a container that is being removed fails once,
+    /// in many ways, and is then simply gone.
+    pub(super) trouble: Option<String>,
     /// Accounted to it in the budget: bytes of open lines, bytes of a cut frame.
     pub(super) lines_held: usize,
     pub(super) frame_held: usize,
@@ -106,6 +109,7 @@ impl Stream {
             started: false,
             fruitful: false,
             told: false,
+            trouble: None,
             lines_held: 0,
             frame_held: 0,
         }
@@ -269,7 +273,7 @@ impl Core {
             }
             End::Broken(error) => {
                 self.counts.broken += 1;
-                self.tell(id, |name| Notice::LogBroken { name, detail: error.to_string() });
+                self.trouble(id, format!("its answer can't be understood: {error}"));
                 self.fail(id);
             }
         }
@@ -310,7 +314,7 @@ impl Core {
                 self.never(id, |name| Notice::Unreadable { name, message });
             }
             status => {
-                self.tell(id, |name| Notice::LogRefused { name, status, message });
+                self.trouble(id, format!("HTTP {status}: {message}"));
                 self.fail(id);
             }
         }
@@ -397,11 +401,20 @@ impl Core {
         if container.stream.started && !container.stream.caught {
             self.counts.missed += 1;
             let total = self.counts.missed;
-            self.say(Notice::Missed { name, id: short, total });
+            let reason = container.stream.trouble;
+            self.say(Notice::Missed { name, id: short, total, reason });
         } else if container.stream.started && !container.stream.complete && container.stream.phase != Phase::Never {
             self.say(Notice::CutShort { name, id: short });
         } else if container.stream.started {
             self.say(Notice::Left { name, gone: true });
+        }
+    }
+
+    /// Notes what went wrong, and tells it if that is the second time.
+    pub(super) fn trouble(&mut self, id: StreamId, detail: String) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if container.stream.trouble.replace(detail.clone()).is_some() {
+            self.tell(id, |name| Notice::LogTrouble { name, detail });
         }
     }
 

@@ -213,7 +213,7 @@ impl<W: World> Turn<W> {
     }
 
     fn carry_out(&mut self) {
-        while let Some(command) = self.core.next() {
+        while let Some(command) = self.core.next_command() {
             match command {
                 Command::Open(exchange, request) => self.open(exchange, request),
                 Command::Close(exchange) => {

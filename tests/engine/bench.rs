@@ -2,7 +2,7 @@
 
 use super::docklog::Launch;
 use super::dockerd::{Dockerd, VERSIONS, Version};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, PoisonError};
 
 /// The place where one test of one version runs.
 pub(crate) struct Bench {
@@ -10,8 +10,8 @@ pub(crate) struct Bench {
     test: &'static str,
 }
 
-/// One engine per version, started when first needed. They stand in a lock so that they can be ended: statics are never dropped.
-static SHARED: [(OnceLock<&'static Dockerd>, Mutex<()>); VERSIONS.len()] = [const { (OnceLock::new(), Mutex::new(())) }; VERSIONS.len()];
+/// One engine per version, started when first needed. The reaper ends them: statics are never dropped.
+static SHARED: [Mutex<Option<&'static Dockerd>>; VERSIONS.len()] = [const { Mutex::new(None) }; VERSIONS.len()];
 
 impl Bench {
     pub(crate) fn new(version: Version, test: &'static str) -> Self {
@@ -21,13 +21,9 @@ impl Bench {
     /// The engine that the tests of this version share. Nobody may stop, kill or reconfigure it.
     pub(crate) fn engine(&self) -> &'static Dockerd {
         let at = VERSIONS.iter().position(|version| *version == self.version).unwrap();
-        let (engine, starting) = &SHARED[at];
-        // A start that panicked leaves the lock poisoned; the next test tries anew, and says why it fails itself.
-        let _guard = starting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if engine.get().is_none() {
-            let _ = engine.set(Box::leak(Box::new(Dockerd::start(self.version, &[]))));
-        }
-        engine.get().unwrap()
+        // A start that panicked leaves the lock poisoned; the next test tries anew, and says itself why it fails.
+        let mut engine = SHARED[at].lock().unwrap_or_else(PoisonError::into_inner);
+        *engine.get_or_insert_with(|| Box::leak(Box::new(Dockerd::start(self.version, &[]))))
     }
 
     /// An engine for this test alone, which may do with it what it likes.

@@ -52,6 +52,12 @@ impl Container {
         self
     }
 
+    /// Another network than the host's (which is the cheapest to make).
+    pub(crate) fn network(mut self, mode: &str) -> Self {
+        self.spec["HostConfig"]["NetworkMode"] = json!(mode);
+        self
+    }
+
     pub(crate) fn mount(mut self, from: &str, to: &str) -> Self {
         self.spec["HostConfig"]["Binds"] = json!([format!("{from}:{to}")]);
         self

@@ -11,8 +11,8 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 /// An engine to test against, by the name of its folder.
@@ -134,6 +134,22 @@ impl Dockerd {
         let id = container.create(&self.api());
         self.api().post(&format!("/containers/{id}/start"), None);
         id
+    }
+
+    /// Starts many, so many at a time; their ids, in no particular order.
+    pub(crate) fn run_all(&self, containers: &[Container], at_a_time: usize) -> Vec<String> {
+        let (next, ids) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        scope(|threads| {
+            for _ in 0..at_a_time {
+                threads.spawn(|| {
+                    while let Some(container) = containers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let id = self.run(container);
+                        ids.lock().unwrap().push(id);
+                    }
+                });
+            }
+        });
+        ids.into_inner().unwrap()
     }
 
     /// Runs a container to its end; its id.

@@ -2,10 +2,14 @@
 
 use super::lines::Line;
 use super::processes::Process;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
@@ -15,17 +19,31 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program and its arguments, before it runs.
 pub(crate) struct Launch {
+    program: PathBuf,
     host: String,
     args: Vec<String>,
     environment: Vec<(&'static str, String)>,
     stdout_rests: Duration,
-    stderr_rests: Duration,
+    stderr_unread: bool,
 }
 
 impl Launch {
     /// Prints JSON lines of what this host's containers write.
     pub(crate) fn on(host: impl Into<String>) -> Self {
-        Self { host: host.into(), args: Vec::new(), environment: Vec::new(), stdout_rests: Duration::ZERO, stderr_rests: Duration::ZERO }
+        Self {
+            program: env!("CARGO_BIN_EXE_docklog").into(),
+            host: host.into(),
+            args: Vec::new(),
+            environment: Vec::new(),
+            stdout_rests: Duration::ZERO,
+            stderr_unread: false,
+        }
+    }
+
+    /// Another build of it than the one under test.
+    pub(crate) fn program(mut self, program: &Path) -> Self {
+        self.program = program.to_owned();
+        self
     }
 
     pub(crate) fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
@@ -44,36 +62,34 @@ impl Launch {
         self
     }
 
-    /// Nobody reads standard error for so long at first.
-    pub(crate) fn stderr_rests(mut self, time: Duration) -> Self {
-        self.stderr_rests = time;
+    /// Nobody reads standard error, a pipe as small as can be, before the program has ended.
+    pub(crate) fn stderr_unread(mut self) -> Self {
+        self.stderr_unread = true;
         self
     }
 
     /// The command itself, for a test that does otherwise with its streams.
     pub(crate) fn command(&self) -> Command {
-        self.command_of(env!("CARGO_BIN_EXE_docklog"), &[])
+        self.command_of(&[self.program.as_os_str()])
     }
 
-    fn command_of(&self, program: &str, before: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(before).args(["-o", "json", "-H", &self.host]).args(&self.args);
+    fn command_of(&self, words: &[&OsStr]) -> Command {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(["-o", "json", "-H", &self.host]).args(&self.args);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env_remove("DOCKER_HOST").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     pub(crate) fn start(self) -> Docklog {
-        let command = self.command();
-        self.spawn(command)
+        self.spawn(self.command())
     }
 
-    /// Runs it as the argument of another program: a tracer.
-    pub(crate) fn start_under(self, tracer: &str, args: &[&str]) -> Docklog {
-        let mut before = args.to_vec();
-        before.push(env!("CARGO_BIN_EXE_docklog"));
-        let command = self.command_of(tracer, &before);
-        self.spawn(command)
+    /// Runs it as the last argument of a tracer.
+    pub(crate) fn start_under(self, tracer: &[&str]) -> Docklog {
+        let mut words: Vec<&OsStr> = tracer.iter().map(OsStr::new).collect();
+        words.push(self.program.as_os_str());
+        self.spawn(self.command_of(&words))
     }
 
     fn spawn(&self, mut command: Command) -> Docklog {
@@ -82,10 +98,18 @@ impl Launch {
         let stderr = Arc::new(Mutex::new(String::new()));
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (to_lines, to_stderr) = (lines.clone(), stderr.clone());
-        let (rest_out, rest_err) = (self.stdout_rests, self.stderr_rests);
-        let reader = spawn(move || collect_lines(out, rest_out, &to_lines));
-        let listener = spawn(move || collect_text(err, rest_err, &to_stderr));
-        Docklog { child, lines, stderr, readers: vec![reader, listener], ended: false }
+        if self.stderr_unread {
+            fcntl(&err, FcntlArg::F_SETPIPE_SZ(4_096)).unwrap();
+        }
+        let (ended, at_end) = channel::<()>();
+        let (rest, unread) = (self.stdout_rests, self.stderr_unread);
+        let reader = spawn(move || collect_lines(out, rest, &to_lines));
+        let listener = spawn(move || {
+            // Returns when the sender is dropped: the program has ended.
+            let _ = unread.then(|| at_end.recv());
+            collect_text(err, &to_stderr);
+        });
+        Docklog { child, lines, stderr, readers: vec![reader, listener], ended: Some(ended) }
     }
 }
 
@@ -94,15 +118,17 @@ fn collect_lines(stream: impl Read, rest: Duration, lines: &Mutex<Vec<Line>>) {
     let mut reader = BufReader::with_capacity(256 * 1_024, stream);
     let mut bytes = Vec::new();
     while reader.read_until(b'\n', &mut bytes).unwrap() > 0 {
-        assert_eq!(bytes.pop(), Some(b'\n'), "the last line has no end");
+        if bytes.pop() != Some(b'\n') {
+            // Only the very last line can be torn, by an end while the pipe was full; such tests compare what came before.
+            return;
+        }
         let line = Line::parse(&bytes);
         lines.lock().unwrap().push(line);
         bytes.clear();
     }
 }
 
-fn collect_text(stream: impl Read, rest: Duration, text: &Mutex<String>) {
-    sleep(rest);
+fn collect_text(stream: impl Read, text: &Mutex<String>) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
     while reader.read_until(b'\n', &mut bytes).unwrap() > 0 {
@@ -117,7 +143,8 @@ pub(crate) struct Docklog {
     lines: Arc<Mutex<Vec<Line>>>,
     stderr: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
-    ended: bool,
+    /// Dropped when it has ended.
+    ended: Option<Sender<()>>,
 }
 
 /// What it left when it ended.
@@ -137,6 +164,11 @@ impl Docklog {
     /// The lines so far.
     pub(crate) fn lines(&self) -> Vec<Line> {
         self.lines.lock().unwrap().clone()
+    }
+
+    /// How many lines there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.lines.lock().unwrap().len()
     }
 
     /// What it said on standard error so far.
@@ -160,11 +192,15 @@ impl Docklog {
     }
 
     /// Waits for anything at all; panics with what docklog said when it doesn't come.
-    pub(crate) fn wait_until(&self, what: &str, test: impl Fn() -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, mut test: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !test() {
-            let (lines, stderr) = (self.lines.lock().unwrap().len(), self.stderr());
-            assert!(Instant::now() < deadline, "waited for {what} in vain; {lines} lines came; stderr: {}", tail(&stderr));
+            assert!(
+                Instant::now() < deadline,
+                "waited for {what} in vain; {} lines came; stderr: {}",
+                self.count(),
+                tail(&self.stderr())
+            );
             sleep(Duration::from_millis(20));
         }
     }
@@ -196,7 +232,7 @@ impl Docklog {
             sleep(Duration::from_millis(2));
         };
         let took = start.elapsed();
-        self.ended = true;
+        self.ended = None;
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
@@ -211,7 +247,7 @@ fn tail(text: &str) -> String {
 
 impl Drop for Docklog {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.ended.take().is_some() {
             let _ = self.child.kill();
             let _ = self.child.wait();
             if std::thread::panicking() {

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 /// One line of output.
 #[derive(Clone, Debug)]
@@ -17,11 +18,14 @@ pub(crate) struct Line {
     pub(crate) encoded: bool,
     /// A part of a line that is too long to leave in one: its number, and whether more follows.
     pub(crate) segment: Option<(u64, bool)>,
+    /// When it came out of the pipe.
+    pub(crate) arrived: SystemTime,
 }
 
 impl Line {
     /// Panics on whatever isn't such a line: standard output holds nothing else.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let arrived = SystemTime::now();
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
         let value: Value = serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", shown()));
         let text = |key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key}: {}", shown())).to_owned();
@@ -29,7 +33,8 @@ impl Line {
         assert!(encoded != value.get("message").is_some(), "message or message_base64, not both: {}", shown());
         let message = if encoded { STANDARD.decode(text("message_base64")).unwrap() } else { text("message").into_bytes() };
         let segment = value.get("segment").map(|number| (number.as_u64().unwrap(), value["more"].as_bool().unwrap()));
-        Self { time: text("time"), id: text("id"), container: text("container"), stream: text("stream"), message, encoded, segment }
+        let (time, id, container, stream) = (text("time"), text("id"), text("container"), text("stream"));
+        Self { time, id, container, stream, message, encoded, segment, arrived }
     }
 
     pub(crate) fn text(&self) -> String {

@@ -11,6 +11,7 @@ mod story;
 mod world;
 
 mod selftest;
+mod stories;
 
 pub use knobs::Knobs;
 pub use machine::{MS, Machine};

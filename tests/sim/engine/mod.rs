@@ -321,6 +321,17 @@ impl SimEngine {
         self.conns.values().filter(|c| c.serving.is_none()).count()
     }
 
+    /// Somebody hears the events.
+    pub fn has_subscriber(&self) -> bool {
+        self.conns.values().any(|c| matches!(c.body, conn::Body::Events(_)))
+    }
+
+    /// Somebody reads this container's log.
+    pub fn has_reader(&self, id: &str) -> bool {
+        let reads = |c: &Conn| matches!(&c.body, conn::Body::Logs(r) if self.containers[r.container].id == id);
+        self.conns.values().any(reads)
+    }
+
     /// Bytes from the other side.
     pub fn feed(&mut self, conn: ConnId, bytes: &[u8]) {
         if let Some(conn) = self.conns.get_mut(&conn) {

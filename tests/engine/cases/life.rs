@@ -1,0 +1,114 @@
+//! Containers that start, end, restart, change their name and vanish while docklog follows them.
+
+use crate::engine::bench::Bench;
+use crate::engine::container::Container;
+use crate::engine::docklog::Docklog;
+use crate::engine::dockerd::Dockerd;
+use crate::engine::lines::{by_stream, texts};
+use crate::engine::oracle::{assert_agrees, held};
+use crate::engine::sequence::{assert_same, numbered};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// 200 containers that live as short as they can and are removed at once: all their lines, or the container is named as missed.
+pub(crate) fn short_lived_rm_containers(bench: &Bench) {
+    const CONTAINERS: usize = 200;
+    let engine = bench.engine();
+    let live = bench.name("0live");
+    engine.run(&Container::new(&live, "out 1 0 hold"));
+    let docklog = bench.docklog().start();
+    docklog.wait_for("the loop to run", |lines| !lines.is_empty());
+    let containers: Vec<_> = (0..CONTAINERS).map(|n| Container::new(bench.name(&format!("{n:03}")), "out 3 0").removed_at_end()).collect();
+    engine.run_all(&containers, 10);
+    let unread = || {
+        let (streams, stderr) = (by_stream(&docklog.lines()), docklog.stderr());
+        let missing = |container: &&Container| streams.get(&(container.name().to_owned(), "stdout".into())).is_none_or(|lines| lines.len() < 3);
+        let (named, silent): (Vec<_>, Vec<_>) = containers.iter().filter(missing).partition(|container| stderr.contains(container.name()));
+        (named.len(), silent.iter().map(|container| container.name().to_owned()).collect::<Vec<_>>())
+    };
+    docklog.wait_until("every container's lines, or its name as missed", || unread().1.is_empty());
+    sleep(Duration::from_millis(500));
+    let (missed, _) = unread();
+    println!("{}: {missed} of {CONTAINERS} short-lived containers were removed before their log could be read", bench.version.0);
+    let finished = docklog.terminate();
+    for container in &containers {
+        let found = texts(&finished.lines, container.name(), "stdout");
+        let named = finished.stderr.contains(container.name());
+        assert!(!(named && found.len() == 3), "{} is named as missed but all its lines came", container.name());
+        // A log that went away while it was read may have told only its beginning.
+        let expected = numbered("OUT", 3);
+        assert_same(container.name(), &found, if named { &expected[..found.len()] } else { &expected });
+    }
+}
+
+/// A container that is restarted keeps its id: no line is lost or doubled.
+pub(crate) fn restart_same_id(bench: &Bench) {
+    let engine = bench.engine();
+    let name = bench.name("again");
+    let id = engine.run(&Container::new(&name, "both 100000 500"));
+    let docklog = bench.docklog().start();
+    for run in 1..=4 {
+        let starts = format!("OUT {run} ");
+        docklog.wait_for(&format!("run {run}"), |lines| lines.iter().filter(|line| line.message.starts_with(starts.as_bytes())).count() >= 100);
+        if run < 4 {
+            engine.api().post(&format!("/containers/{id}/restart?t=0"), None);
+        }
+    }
+    engine.stop(&id);
+    assert_all_agree(engine, docklog, &[&id]);
+}
+
+/// From the moment of a renaming, lines bear the new name; none is lost.
+pub(crate) fn rename_while_following(bench: &Bench) {
+    let engine = bench.engine();
+    let (old, new) = (bench.name("old"), bench.name("new"));
+    let id = engine.run(&Container::new(&old, "both 100000 200"));
+    let docklog = bench.docklog().start();
+    docklog.wait_for_count(50);
+    engine.api().post(&format!("/containers/{id}/rename?name={new}"), None);
+    docklog.wait_for("lines under the new name", |lines| lines.iter().filter(|line| line.container == new).count() >= 50);
+    engine.stop(&id);
+    let lines = assert_all_agree(engine, docklog, &[&id]);
+    let change = lines.iter().position(|line| line.container == new).unwrap();
+    assert!(lines[..change].iter().all(|line| line.container == old));
+    assert!(lines[change..].iter().all(|line| line.container == new), "the old name came back");
+}
+
+/// Created before docklog and started later; paused for a while; removed as soon as it has ended.
+pub(crate) fn containers_come_and_go(bench: &Bench) {
+    let engine = bench.engine();
+    let api = engine.api();
+    let (created, removed) = (bench.name("created"), bench.name("removed"));
+    let id = Container::new(&created, "both 100 0 hold").create(&api);
+    let paused = engine.run(&Container::new(bench.name("paused"), "both 100000 200"));
+    let docklog = bench.docklog().start();
+    docklog.wait_for_count(50);
+    api.post(&format!("/containers/{id}/start"), None);
+    api.post(&format!("/containers/{paused}/pause"), None);
+    // It waits a second before it writes: its log is being followed by then.
+    let gone = engine.ran(&Container::new(&removed, "delay 1000 both 500 0"));
+    api.must("DELETE", &format!("/containers/{gone}"), None);
+    api.post(&format!("/containers/{paused}/unpause"), None);
+    let before = docklog.lines().iter().filter(|line| line.id == paused).count();
+    docklog.wait_for("lines after the pause", |lines| lines.iter().filter(|line| line.id == paused).count() > before + 50);
+    engine.stop(&paused);
+    docklog.wait_for("the removed one's lines", |lines| lines.iter().filter(|line| line.id == gone).count() >= 1_000);
+    let lines = assert_all_agree(engine, docklog, &[&id, &paused]);
+    assert_same("removed", &texts(&lines, &removed, "stdout"), &numbered("OUT", 500));
+    assert_same("removed", &texts(&lines, &removed, "stderr"), &numbered("ERR", 500));
+}
+
+/// Waits until docklog has as many lines as the engine holds for containers that write no more, and compares them.
+fn assert_all_agree(engine: &Dockerd, docklog: Docklog, ids: &[&str]) -> Vec<crate::engine::lines::Line> {
+    let api = engine.api();
+    for id in ids {
+        let count = held(&api, id).len();
+        docklog.wait_for(&format!("{count} lines of {id}"), |lines| lines.iter().filter(|line| line.id == *id).count() >= count);
+    }
+    sleep(Duration::from_millis(300));
+    let lines = docklog.terminate().lines;
+    for id in ids {
+        assert_agrees(&api, id, &lines);
+    }
+    lines
+}

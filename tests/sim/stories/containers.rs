@@ -1,0 +1,291 @@
+//! Containers come, go, and come back: every line of each, once and in order.
+
+use crate::sim::engine::{Channel, Dialect, Spec};
+use crate::sim::{Expect, Knobs, MS, Rng, Story, plain};
+
+const DIALECTS: [Dialect; 4] = [Dialect::Docker20, Dialect::Docker28, Dialect::Docker29, Dialect::Podman];
+
+#[test]
+fn many_containers_before_and_after_our_start() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect);
+        for n in 0..40u64 {
+            let name = format!("c{n}");
+            if n % 2 == 0 {
+                story.machine.run(plain(&name));
+                story.machine.lines(&name, 300, 10);
+            } else {
+                let copy = name.clone();
+                story.machine.at(50 + n, "start", move |m| m.run(plain(&copy)));
+            }
+            for round in 0..5 {
+                let name = name.clone();
+                story.machine.at(100 + n + round * 70, "lines", move |m| m.lines(&name, 60, 30));
+            }
+        }
+        let outcome = story.run_for(20_000);
+        outcome.assert_all();
+        assert_eq!(outcome.stderr, "", "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_container_that_dies_gives_its_last_lines_and_comes_back_under_the_same_id() {
+    for (seed, dialect) in (1..).zip(DIALECTS) {
+        let mut rng = Rng::new(seed);
+        let mut story = Story::new(seed, dialect, Knobs::random(&mut rng));
+        story.machine.run(plain("web"));
+        story.machine.lines("web", 10, 0);
+        for round in 0..6 {
+            let at = 2_000 + round * 3_000;
+            story.machine.at(at, "crash", |m| {
+                m.lines("web", 400, 50);
+                m.write("web", Channel::Stderr, b"panic: no newline after this");
+                m.die("web");
+            });
+            story.machine.at(at + 1 + 600 * round, "again", |m| {
+                m.start("web");
+                m.lines("web", 100, 0);
+            });
+        }
+        story.run_through().assert_all();
+    }
+}
+
+#[test]
+fn a_restart_at_once_loses_nothing() {
+    for seed in 1..=30 {
+        let mut rng = Rng::new(seed);
+        let mut story = Story::new(seed, Dialect::Docker28, Knobs::random(&mut rng));
+        story.machine.run(plain("web"));
+        for round in 0..10 {
+            story.machine.at(1_000 + round * 150, "restart", |m| {
+                m.lines("web", 20, 0);
+                m.restart("web");
+                m.lines("web", 20, 0);
+            });
+        }
+        story.run_through().assert_all();
+    }
+}
+
+#[test]
+fn a_removed_container_is_read_to_its_end() {
+    let mut story = Story::calm(Dialect::Docker28);
+    story.machine.run(plain("job"));
+    story.machine.at(1_000, "last words and removal", |m| {
+        m.lines("job", 5_000, 40);
+        m.remove("job");
+    });
+    story.machine.at(3_000, "a successor of its name", |m| {
+        m.run(plain("job"));
+        m.lines("job", 10, 0);
+    });
+    story.run_for(10_000).assert_all();
+}
+
+#[test]
+fn containers_too_short_to_catch_are_named_and_counted() {
+    let mut rng = Rng::new(7);
+    let knobs = Knobs { delay: 3 * MS, ..Knobs::calm() };
+    let mut story = Story::new(7, Dialect::Docker28, knobs);
+    for n in 0..200u64 {
+        let (name, at) = (format!("short{n}"), 1_000 * MS + n * 7 * MS);
+        let copy = name.clone();
+        story.machine.at_nanos(at, "runs", move |m| {
+            m.run(plain(&copy));
+            for _ in 0..3 {
+                m.line(&copy, Channel::Stdout, 0);
+            }
+        });
+        // From gone before its event has arrived to alive long enough.
+        story.machine.at_nanos(at + rng.below(20 * MS), "gone", move |m| m.remove(&name));
+    }
+    let outcome = story.run_for(10_000);
+    outcome.assert(|_| Expect::Some);
+    let missed = outcome.said("missed short");
+    let caught: std::collections::BTreeSet<_> = outcome.given().into_iter().map(|g| g.container).collect();
+    assert!(missed > 5 && caught.len() > 50, "{missed} missed, {} caught", caught.len());
+    assert_eq!(missed + caught.len(), 200, "{}", outcome.stderr);
+    assert_eq!(outcome.given().len(), 3 * caught.len(), "whoever is caught is caught whole");
+    assert!(outcome.stderr.contains(&format!("({missed} so far)")), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_rename_changes_the_name_of_what_comes_after_it() {
+    let mut story = Story::calm(Dialect::Docker20);
+    story.machine.run(plain("old"));
+    story.machine.at(1_000, "line", |m| m.line("old", Channel::Stdout, 0));
+    story.machine.at(2_000, "rename", |m| m.rename("old", "new"));
+    story.machine.at(3_000, "line", |m| m.line("new", Channel::Stdout, 0));
+    let outcome = story.run_for(10_000);
+    outcome.assert_all();
+    let names: Vec<_> = outcome.given().into_iter().map(|g| g.container).collect();
+    assert_eq!(names, ["old", "new"]);
+}
+
+#[test]
+fn a_rename_into_the_selection_joins_and_out_of_it_leaves() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["web*"]);
+    for name in ["web-in", "other"] {
+        story.machine.run(plain(name));
+    }
+    story.machine.at(1_000, "renames", |m| {
+        m.rename("web-in", "gone");
+        m.rename("other", "web-now");
+    });
+    story.machine.at(3_000, "lines", |m| {
+        m.line("gone", Channel::Stdout, 0);
+        m.line("web-now", Channel::Stdout, 0);
+    });
+    let outcome = story.run_for(10_000);
+    outcome.assert(|first| if first == "other" { Expect::Since(2_000 * MS) } else { Expect::Nothing });
+}
+
+#[test]
+fn a_paused_container_is_silent_and_goes_on() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect);
+        story.machine.run(plain("web"));
+        story.machine.lines("web", 3, 0);
+        story.machine.at(1_000, "pause", |m| m.engine.pause(m.wall(), "web"));
+        story.machine.at(61_000, "unpause", |m| {
+            m.engine.unpause(m.wall(), "web");
+            m.lines("web", 3, 0);
+        });
+        story.run_for(120_000).assert_all();
+    }
+}
+
+#[test]
+fn without_options_what_was_written_before_us_is_not_shown() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect).args(&[]);
+        story.machine.run(plain("early"));
+        story.machine.lines("early", 30, 0);
+        story.machine.at(5_000, "lines", |m| m.lines("early", 30, 0));
+        story.machine.at(6_000, "a late one", |m| {
+            m.run(plain("late"));
+            m.lines("late", 30, 0);
+        });
+        story.run_for(20_000).assert(|name| match name {
+            "early" => Expect::Since(1),
+            _ => Expect::All,
+        });
+    }
+}
+
+#[test]
+fn without_options_a_restart_is_shown_from_its_first_line() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect).args(&[]);
+        story.machine.run(plain("web"));
+        story.machine.lines("web", 30, 0);
+        story.machine.at(5_000, "restart", |m| {
+            m.restart("web");
+            m.lines("web", 30, 0);
+        });
+        story.run_for(20_000).assert(|_| Expect::Since(1));
+    }
+}
+
+#[test]
+fn with_a_tail_a_restart_is_shown_from_its_first_line() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "5"]);
+    story.machine.run(plain("web"));
+    story.machine.at(5_000, "restart", |m| {
+        m.restart("web");
+        m.lines("web", 30, 0);
+    });
+    story.run_for(20_000).assert_all();
+}
+
+#[test]
+fn a_stopped_container_that_starts_again_does_not_tell_its_past() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect).args(&[]);
+        story.machine.run(plain("web"));
+        story.machine.lines("web", 30, 0);
+        story.machine.die("web");
+        story.machine.at(5_000, "start", |m| {
+            m.start("web");
+            m.lines("web", 30, 0);
+        });
+        story.run_for(20_000).assert(|_| Expect::Since(1));
+    }
+}
+
+#[test]
+fn tail_takes_the_last_lines_of_those_before_us() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "4"]);
+    story.machine.run(plain("web"));
+    for _ in 0..10 {
+        story.machine.line("web", Channel::Stdout, 0);
+    }
+    story.machine.at(2_000, "more", |m| m.lines("web", 10, 0));
+    let outcome = story.run_for(10_000);
+    assert_eq!(outcome.given().len(), 14);
+    assert!(outcome.given()[0].message.starts_with(b"web out 7 "));
+}
+
+#[test]
+fn no_follow_reads_what_there_is_and_ends() {
+    for dialect in DIALECTS {
+        let mut story = Story::calm(dialect).args(&["--no-follow", "web", "done"]);
+        for name in ["web", "done", "other"] {
+            story.machine.run(plain(name));
+            story.machine.lines(name, 400, 10);
+        }
+        story.machine.die("done");
+        let outcome = story.run();
+        outcome.assert(|name| if name == "other" { Expect::Nothing } else { Expect::All });
+        assert!(outcome.ended_at() < 2_000, "{} ms", outcome.ended_at());
+    }
+}
+
+#[test]
+fn no_follow_of_nobody_fails() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--no-follow", "nobody"]);
+    story.machine.run(plain("web"));
+    let outcome = story.run();
+    assert_eq!((outcome.exit, outcome.said("nobody")), (1, 1), "{}", outcome.stderr);
+}
+
+#[test]
+fn labels_and_exclusions_select() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--label", "tier=1", "--exclude", "*-old"]);
+    story.machine.run(plain("a").label("tier", "1"));
+    story.machine.run(plain("a-old").label("tier", "1"));
+    story.machine.run(plain("b").label("tier", "2"));
+    story.machine.at(1_000, "another", |m| m.run(plain("c").label("tier", "1")));
+    story.machine.at(1_000, "and another", |m| m.run(plain("d")));
+    for name in ["a", "a-old", "b", "c", "d"] {
+        story.machine.at(2_000, "lines", move |m| m.lines(name, 20, 0));
+    }
+    let outcome = story.run_for(10_000);
+    outcome.assert(|name| if matches!(name, "a" | "c") { Expect::All } else { Expect::Nothing });
+    assert_eq!(outcome.requests("/logs"), 2, "nothing is asked about the others");
+}
+
+#[test]
+fn one_channel_alone() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--stderr"]);
+    story.machine.run(plain("web"));
+    story.machine.lines("web", 100, 0);
+    let outcome = story.run_for(5_000);
+    outcome.assert(|_| Expect::Some);
+    let given = outcome.given();
+    assert!(given.len() > 20 && given.iter().all(|g| g.stream == "stderr"));
+}
+
+#[test]
+fn a_thousand_containers_at_once() {
+    let mut story = Story::calm(Dialect::Docker28);
+    for n in 0..1_000 {
+        let name = format!("c{n}");
+        story.machine.run(Spec::named(&name));
+        story.machine.line(&name, Channel::Stdout, 0);
+        story.machine.at(10_000, "second line", move |m| m.line(&name, Channel::Stderr, 0));
+    }
+    story.run_for(20_000).assert_all();
+}

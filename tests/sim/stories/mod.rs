@@ -1,0 +1,10 @@
+//! What docklog does on the simulated machine, by theme.
+
+mod absence;
+mod chance;
+mod containers;
+mod discovery;
+mod hostile;
+mod idle;
+mod lines;
+mod outlets;

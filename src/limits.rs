@@ -58,6 +58,9 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause before the engine, or a stream, is tried again.
 pub const RETRY_MOST: Duration = Duration::from_secs(15);
 
+/// How often the log of a stopped container is asked for while the engine can't open it.
+pub const BARRED_TRIES: u32 = 4;
+
 /// Pause before `connect` is repeated after EAGAIN (the engine's backlog is full).
 pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
 

@@ -19,6 +19,8 @@ struct Vector {
     response: Vec<u8>,
     expected: Value,
     records: Vec<Expected>,
+    /// The items as the whole response gave them, so that not every cut has to parse them again.
+    items: Vec<Vec<u8>>,
 }
 
 /// A record as the vector's JSON has it.
@@ -42,11 +44,32 @@ impl Vector {
     fn load(path: &Path) -> Self {
         let expected: Value = serde_json::from_slice(&fs::read(path).expect("readable")).expect("JSON");
         let records = expected["records"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Self {
+        let mut vector = Self {
             name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
             response: fs::read(path.with_extension("resp")).expect("a response beside its JSON"),
             records: records.iter().map(record).collect(),
+            items: Vec::new(),
             expected,
+        };
+        if let Some(split) = vector.split() {
+            vector.items = items(split, [&vector.response[..]].into_iter()).0;
+            if let Some(expected) = vector.expected.get("items") {
+                let parse = |item: &Vec<u8>| match split {
+                    Split::ArrayItems => listed(&Listed::parse(item).expect("a container")),
+                    Split::Values => event(Event::parse(item).expect("an event")),
+                };
+                let found: Vec<_> = vector.items.iter().map(parse).collect();
+                assert_eq!(&Value::Array(found), expected, "{}: items", vector.name);
+            }
+        }
+        vector
+    }
+
+    fn split(&self) -> Option<Split> {
+        match self.expected["kind"].as_str() {
+            Some("list") => Some(Split::ArrayItems),
+            Some("events") => Some(Split::Values),
+            _ => None,
         }
     }
 
@@ -64,11 +87,14 @@ impl Vector {
 
     /// Decodes the response in the given pieces and compares all that came out.
     fn check<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, how: &dyn Fn() -> String) {
-        let (end, unused) = match self.expected["kind"].as_str() {
-            Some("logs") => self.check_logs(pieces, self.format(), how),
-            Some("list") => self.check_items(pieces, Split::ArrayItems, how),
-            Some("events") => self.check_items(pieces, Split::Values, how),
-            _ => self.check_document(pieces, how),
+        let (end, unused) = if let Some(split) = self.split() {
+            let (found, end) = items(split, pieces);
+            assert!(found == self.items, "{}: items, {}", self.name, how());
+            end
+        } else if self.is("logs") {
+            self.check_logs(pieces, self.format(), how)
+        } else {
+            self.check_document(pieces, how)
         };
         let mut expected = self.expected["end"].clone();
         if let Some(message) = self.expected.get("message") {
@@ -96,28 +122,6 @@ impl Vector {
         let end = end(fed, session.finish(&mut out));
         assert_eq!(count, self.records.len(), "{}: number of records, {}", self.name, how());
         end
-    }
-
-    fn check_items<'a>(
-        &self,
-        pieces: impl Iterator<Item = &'a [u8]>,
-        split: Split,
-        how: &dyn Fn() -> String,
-    ) -> (Value, u64) {
-        let mut items = Items::new(split);
-        let mut found = Vec::new();
-        let mut out = |item: Item<'_>| {
-            let Item::Json(json) = item else { panic!("{}: {item:?}", self.name) };
-            found.push(match split {
-                Split::ArrayItems => listed(&Listed::parse(json).expect("a container")),
-                Split::Values => event(Event::parse(json).expect("an event")),
-            });
-        };
-        let fed = feed(pieces, |piece| items.feed(piece, &mut out));
-        if let Some(expected) = self.expected.get("items") {
-            assert_eq!(&Value::Array(found), expected, "{}: items, {}", self.name, how());
-        }
-        end(fed, items.finish())
     }
 
     fn check_document<'a>(
@@ -162,6 +166,19 @@ fn record(row: &Value) -> Expected {
             None => text("text").expect("a text").into_bytes(),
         },
     }
+}
+
+/// Takes a stream of items apart; returns them and how it ended.
+fn items<'a>(split: Split, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, (Value, u64)) {
+    let mut items = Items::new(split);
+    let mut found = Vec::new();
+    let mut out = |item: Item<'_>| match item {
+        Item::Json(json) => found.push(json.to_vec()),
+        Item::TooLong { .. } => panic!("{item:?}"),
+    };
+    let fed = feed(pieces, |piece| items.feed(piece, &mut out));
+    let end = end(fed, items.finish());
+    (found, end)
 }
 
 /// Feeds until the response is complete; returns how many bytes were not used.

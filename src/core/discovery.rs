@@ -280,7 +280,7 @@ impl Core {
         {
             return;
         }
-        let opening = if self.link.settled { Opening::AfterLastEnd } else { Opening::As(self.begin(running)) };
+        let opening = if self.link.settled { Opening::AfterLastEnd(None) } else { Opening::As(self.begin(running)) };
         let stopped_wanted =
             self.rules.stopped_too && (self.rules.all || self.rules.selection.is_explicit());
         let Some(id) = self.insert(listed.id, listed.name, opening) else { return };
@@ -321,7 +321,7 @@ impl Core {
                 let opening = match event.action {
                     Action::Create => Opening::As(Begin::First),
                     Action::Rename { .. } => Opening::As(Begin::Now(self.now.wall)),
-                    _ => Opening::AfterLastEnd,
+                    _ => Opening::AfterLastEnd(Some(event.time)),
                 };
                 let Some(id) = self.insert(event.id, event.name.clone(), opening) else { return };
                 id

@@ -134,7 +134,7 @@ impl Core {
         if let Some(container) = self.catalogue.get_mut(id)
             && !container.stream.fruitful
         {
-            container.stream.caught = false; // it couldn't open the log
+            container.stream.barred = true;
         }
         self.trouble(id, String::from_utf8_lossy(text).trim_end().to_owned());
     }

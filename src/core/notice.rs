@@ -43,7 +43,7 @@ pub enum Notice {
     Missed { name: String, id: String, total: u64, reason: Option<String> },
     /// The container was removed while its log was read, and the rest couldn't be had.
     CutShort { name: String, id: String },
-    /// Its log driver keeps nothing that could be read.
+    /// There is nothing that could be read: most often its log driver's doing.
     Unreadable { name: String, message: String },
     /// A socket proxy refuses its log.
     Forbidden { name: String, message: String },
@@ -106,7 +106,7 @@ impl fmt::Display for Notice {
             ),
             Self::Unreadable { name, message } => write!(
                 f,
-                "{name}: its log driver can't be read ({message}); use json-file, local or journald to follow it"
+                "{name}: its log can't be read: {message} (the drivers json-file, local and journald can be)"
             ),
             Self::Forbidden { name, message } => {
                 write!(f, "{name}: the engine (or a proxy before it) forbids reading its log ({message})")

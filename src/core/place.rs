@@ -230,3 +230,115 @@ fn is_stderr(channel: Channel) -> bool {
     channel == Channel::Stderr
 }
 
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUT: Channel = Channel::Stdout;
+    const ERR: Channel = Channel::Stderr;
+
+    fn id() -> ContainerId {
+        ContainerId::parse(&"ab".repeat(32)).expect("64 hex digits")
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp { seconds, nanos: 0 }
+    }
+
+    fn open(window: &mut Window) -> Logs {
+        window.open(id(), true, None, EngineKind::Docker)
+    }
+
+    /// A session that delivers these lines from a window; `None` if it must be asked for again.
+    fn session(window: &mut Window, lines: &[(Channel, i64)]) -> Option<Vec<(Channel, i64)>> {
+        let mut new = Vec::new();
+        for &(channel, seconds) in lines {
+            if !window.proves(channel, Some(at(seconds))) {
+                return None;
+            }
+            if window.judge(channel, Some(at(seconds)), None) == Verdict::Deliver {
+                new.push((channel, seconds));
+            }
+        }
+        Some(new)
+    }
+
+    #[test]
+    fn the_first_session_is_as_asked() {
+        let tail = |begin| open(&mut Window::new(begin)).tail;
+        assert_eq!(tail(Begin::First), Tail::All);
+        assert_eq!(tail(Begin::Now(at(5))), Tail::Last(0));
+        assert_eq!(tail(Begin::History { tail: Tail::Last(7), since: None }), Tail::Last(7));
+        assert_eq!(tail(Begin::Restart(at(5))), Tail::Last(limits::WINDOW));
+    }
+
+    #[test]
+    fn a_resumed_session_delivers_what_is_new_on_each_channel() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        let log = [(OUT, 1), (ERR, 3), (OUT, 2), (OUT, 4)];
+        assert_eq!(session(&mut window, &log).as_deref(), Some(&log[..]));
+        assert_eq!(open(&mut window).tail, Tail::Last(limits::WINDOW));
+        // An stderr line that is older than the last stdout line, but was written after it.
+        let later = [(ERR, 3), (OUT, 2), (OUT, 4), (ERR, 3), (ERR, 4), (OUT, 5)];
+        let new = session(&mut window, &later);
+        assert_eq!(new.as_deref(), Some(&[(ERR, 3), (ERR, 4), (OUT, 5)][..]), "a second line at one time is new");
+    }
+
+    #[test]
+    fn a_window_that_begins_after_the_place_grows_to_the_whole_log() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        session(&mut window, &[(OUT, 1)]);
+        let mut sizes = Vec::new();
+        loop {
+            sizes.push(open(&mut window).tail);
+            if session(&mut window, &[(OUT, 5), (OUT, 6)]).is_some() {
+                break;
+            }
+        }
+        assert_eq!(sizes, [Tail::Last(64), Tail::Last(1024), Tail::Last(16_384), Tail::All]);
+    }
+
+    #[test]
+    fn a_stream_from_now_on_never_delivers_what_is_older() {
+        let mut window = Window::new(Begin::Now(at(10)));
+        open(&mut window);
+        assert_eq!(session(&mut window, &[]).as_deref(), Some(&[][..]));
+    }
+
+    #[test]
+    fn a_restarted_container_begins_after_its_last_end() {
+        let mut window = Window::new(Begin::Restart(at(10)));
+        open(&mut window);
+        let new = session(&mut window, &[(OUT, 8), (ERR, 9), (OUT, 11), (ERR, 12)]);
+        assert_eq!(new.as_deref(), Some(&[(OUT, 11), (ERR, 12)][..]));
+    }
+
+    #[test]
+    fn segments_delivered_of_a_cut_line_are_not_delivered_again() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        let segment = |number, last| Some(Segment { number, last });
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(1, false)), Verdict::Deliver);
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(2, false)), Verdict::Deliver);
+        open(&mut window);
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(1, false)), Verdict::Replay);
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(2, false)), Verdict::Replay);
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Deliver);
+        open(&mut window);
+        assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Replay);
+    }
+
+    #[test]
+    fn podman_is_asked_since_the_place_and_counts_within_its_second() {
+        let mut window = Window::new(Begin::First);
+        window.open(id(), true, None, EngineKind::Podman);
+        session(&mut window, &[(OUT, 5), (OUT, 5), (ERR, 6)]);
+        let logs = window.open(id(), true, None, EngineKind::Podman);
+        assert_eq!((logs.tail, logs.since), (Tail::All, Some(at(5))));
+        let new = session(&mut window, &[(OUT, 5), (OUT, 5), (ERR, 6), (OUT, 5), (ERR, 6)]);
+        assert_eq!(new.as_deref(), Some(&[(OUT, 5), (ERR, 6)][..]));
+    }
+}

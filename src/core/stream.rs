@@ -10,7 +10,7 @@
 //!   Never ◄── its driver can't be read, or a proxy forbids it
 //! ```
 
-use docklog_protocol::{Format, Inspected, LineJoiner, Parts, Refusal, limits as wire, request};
+use docklog_protocol::{Format, Inspected, LineJoiner, Parts, Refusal, Timestamp, limits as wire, request};
 
 use super::Core;
 use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
@@ -55,8 +55,9 @@ pub(super) enum FormatKnown {
 pub enum Opening {
     /// So.
     As(Begin),
-    /// It has started under our eyes, but may have run before: with what follows its last end, which inspect tells.
-    AfterLastEnd,
+    /// It has started under our eyes (at this time, if an event told), but may have run before: with what follows its
+    /// last end, which inspect tells.
+    AfterLastEnd(Option<Timestamp>),
 }
 
 /// Our subscription to one container's log.
@@ -74,8 +75,12 @@ pub struct Stream {
     pub(super) attempt: u32,
     /// The container started (again) while a session was open: open another when that one has ended.
     pub(super) again: bool,
-    /// A session of the container's present run was opened, and the engine could read the log.
+    /// That it has joined was told.
+    pub(super) joined: bool,
+    /// A session of the container's present run has ended in which the engine could read the log.
     pub(super) caught: bool,
+    /// In this session the engine sent an error before any record: it couldn't open the log.
+    pub(super) barred: bool,
     /// The last session ended whole.
     pub(super) complete: bool,
     /// The container has run, as far as we know.
@@ -104,7 +109,9 @@ impl Stream {
             discarding: false,
             attempt: 0,
             again: false,
+            joined: false,
             caught: false,
+            barred: false,
             complete: false,
             started: false,
             fruitful: false,
@@ -118,6 +125,19 @@ impl Stream {
     /// True if nothing will happen to it of itself.
     pub fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Never)
+    }
+}
+
+/// Where the log of a container's present run begins. The engine keeps the time of the last end: that of the run before,
+/// unless this one has ended in the meantime. A start is noted after the process runs, so its first lines may be older.
+fn after_last_end(inspected: &Inspected, started: Option<Timestamp>) -> Begin {
+    const NOTED_LATE: i64 = 1_000_000_000;
+    match (inspected.finished_at, started.or(inspected.started_at)) {
+        (Some(end), Some(start)) if end >= start => {
+            Begin::Restart(Timestamp::from_unix_nanos(start.unix_nanos().saturating_sub(NOTED_LATE)))
+        }
+        (Some(end), _) => Begin::Restart(end),
+        (None, _) => Begin::First,
     }
 }
 
@@ -173,7 +193,7 @@ impl Core {
             stream.format = FormatKnown::Asked;
         }
         match (&stream.window, stream.opening) {
-            (None, Opening::AfterLastEnd) => stream.phase = Phase::Inspecting,
+            (None, Opening::AfterLastEnd(_)) => stream.phase = Phase::Inspecting,
             (None, Opening::As(begin)) => {
                 stream.window = Some(Window::new(begin));
                 self.open_session(id);
@@ -196,7 +216,7 @@ impl Core {
         let stream = &mut container.stream;
         stream.joiner = LineJoiner::new(if kind == docklog_protocol::EngineKind::Podman { Parts::Podman } else { Parts::Docker }, wire::LINE);
         stream.phase = Phase::Open { head: false };
-        (stream.discarding, stream.fruitful, stream.again) = (false, false, false);
+        (stream.discarding, stream.fruitful, stream.barred, stream.again) = (false, false, false, false);
         self.opening += 1;
         self.commands.push_back(Command::Open(Exchange::Logs(id), request::logs(api, &logs)));
     }
@@ -210,9 +230,7 @@ impl Core {
         }
         stream.phase = Phase::Open { head: true };
         self.counts.sessions += 1;
-        let first = !stream.caught;
-        stream.caught = true;
-        if first {
+        if !std::mem::replace(&mut stream.joined, true) {
             let name = container.source.name.clone();
             self.say(Notice::Joined { name });
         }
@@ -223,8 +241,8 @@ impl Core {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
-        if stream.opening == Opening::AfterLastEnd {
-            stream.opening = Opening::As(inspected.finished_at.map_or(Begin::First, Begin::Restart));
+        if let Opening::AfterLastEnd(started) = stream.opening {
+            stream.opening = Opening::As(after_last_end(inspected, started));
         }
     }
 
@@ -235,7 +253,7 @@ impl Core {
         if stream.format == FormatKnown::Asked {
             stream.format = FormatKnown::As(Format::Detect);
         }
-        if stream.opening == Opening::AfterLastEnd {
+        if matches!(stream.opening, Opening::AfterLastEnd(_)) {
             stream.opening = Opening::As(Begin::First);
         }
         if stream.phase == Phase::Inspecting {
@@ -250,6 +268,7 @@ impl Core {
         if stream.phase == (Phase::Open { head: false }) {
             self.opening -= 1;
         }
+        stream.caught |= stream.phase == (Phase::Open { head: true }) && !stream.barred;
         stream.phase = Phase::Idle;
         stream.complete = end == End::Complete;
         if stream.complete {
@@ -283,7 +302,12 @@ impl Core {
         let follow = !self.rules.no_follow;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        if stream.again && follow {
+        if stream.barred && !container.running && stream.attempt >= limits::BARRED_TRIES {
+            let message = stream.trouble.clone().unwrap_or_default();
+            self.never(id, |name| Notice::Unreadable { name, message });
+        } else if stream.barred {
+            self.fail(id);
+        } else if stream.again && follow {
             stream.attempt = 0;
             self.enqueue(id);
         } else if container.running && follow {
@@ -365,8 +389,7 @@ impl Core {
             self.forget(id);
         } else if container.stream.complete && container.stream.started {
             let name = container.source.name.clone();
-            container.stream.caught = false;
-            container.stream.started = false;
+            (container.stream.caught, container.stream.joined, container.stream.started) = (false, false, false);
             self.say(Notice::Left { name, gone: false });
         }
     }

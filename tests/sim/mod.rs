@@ -17,5 +17,5 @@ pub use knobs::Knobs;
 pub use machine::{MS, Machine};
 pub use model::Expect;
 pub use rng::Rng;
-pub use story::{Outcome, Story, plain, seeds};
+pub use story::{Story, plain, seeds};
 pub use world::SimWorld;

@@ -72,9 +72,8 @@ fn line(record: &Record<'_>) -> String {
 }
 
 fn end(ended: Result<Result<Finished, Truncated>, Error>) -> String {
-    let error = |at: u64, reason: String| {
-        format!(r#"{{"end":"error","at":{at},"reason":{}}}"#, Value::from(reason))
-    };
+    let error =
+        |at: u64, reason: String| format!(r#"{{"end":"error","at":{at},"reason":{}}}"#, Value::from(reason));
     match ended {
         Ok(Ok(Finished::Complete)) => r#"{"end":"complete"}"#.to_owned(),
         Ok(Ok(Finished::Refused(refusal))) => error(0, refusal.to_string()),

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use docklog_protocol::{
-    Channel, Document, Finished, Format, Inspected, Line, LineJoiner, Logs, Parts, Progress, Session, Tail, limits,
-    request,
+    Channel, Document, Finished, Format, Inspected, Line, LineJoiner, Logs, Parts, Progress, Session, Tail,
+    limits, request,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session = Session::new(format, true);
     let mut lines = LineJoiner::new(parts, limits::LINE);
     let follow = request::logs(None, &logs);
-    exchange(&socket, &follow, |bytes| Ok(session.feed(bytes, &mut |record| lines.push(record, &mut print))?))?;
+    exchange(&socket, &follow, |bytes| {
+        Ok(session.feed(bytes, &mut |record| lines.push(record, &mut print))?)
+    })?;
     let finished = session.finish(&mut |record| lines.push(record, &mut print));
     lines.finish(&mut print);
     match finished? {

@@ -163,3 +163,69 @@ impl Chunked {
 const fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && byte != b'\t'
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// The bytes left over after the end, if it came; or where and why it failed.
+    type Ended = Result<Option<usize>, (u64, Reason)>;
+
+    fn decode(bytes: &[u8]) -> (Vec<u8>, Ended) {
+        let (mut chunked, mut rest, mut data) = (Chunked::default(), bytes, Vec::new());
+        loop {
+            let at = (bytes.len() - rest.len()) as u64;
+            match chunked.next(&mut rest, at) {
+                Ok(Step::Data { bytes, .. }) => data.extend_from_slice(bytes),
+                Ok(Step::End) => return (data, Ok(Some(rest.len()))),
+                Ok(Step::More) => return (data, Ok(None)),
+                Err(error) => return (data, Err((error.at, error.reason))),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn fails(bytes: &[u8], at: u64, reason: Reason) {
+        assert_eq!(decode(bytes).1, Err((at, reason)), "{}", bytes.escape_ascii());
+    }
+
+    #[test]
+    fn complete_bodies() {
+        assert_eq!(decode(b"0\r\n\r\n"), (Vec::new(), Ok(Some(0))));
+        assert_eq!(decode(b"5\r\nhello\r\n0000\r\n\r\nnext"), (b"hello".to_vec(), Ok(Some(4))));
+        assert_eq!(decode(b"00A;x=\"y;z\"\r\n0123456789\r\n1 \t;e\r\n!\r\n0\r\nA: b\r\n\r\n").1, Ok(Some(0)));
+        assert_eq!(decode(b"5\r\nhel"), (b"hel".to_vec(), Ok(None)));
+        assert_eq!(decode(b"ffffffffffffffff\r\nhel"), (b"hel".to_vec(), Ok(None)));
+    }
+
+    #[test]
+    fn what_lenient_decoders_take_is_refused() {
+        fails(b"\r\n\r\n", 0, Reason::SizeEmpty);
+        fails(b";a\r\n\r\n", 0, Reason::SizeEmpty);
+        fails(b"+5\r\nhello\r\n", 0, Reason::SizeByte(b'+'));
+        fails(b"0x5\r\nhello\r\n", 1, Reason::SizeByte(b'x'));
+        fails(b" 5\r\nhello\r\n", 0, Reason::SizeByte(b' '));
+        fails(b"5 \r\nhello\r\n", 2, Reason::SizeByte(b'\r'));
+        fails(b"5\nhello\r\n", 1, Reason::ChunkLineEnd);
+        fails(b"5\rhello\r\n", 2, Reason::ChunkLineEnd);
+        fails(b"5\r\nhello\n", 8, Reason::ChunkDataEnd);
+        fails(b"5\r\nhello6\r\n", 8, Reason::ChunkDataEnd);
+        fails(b"5;\n\r\nhello", 2, Reason::ChunkLineEnd);
+        fails(b"5;a\x7f\r\nhello", 3, Reason::ExtensionByte(0x7f));
+        fails(b"10000000000000000\r\n", 16, Reason::SizeOverflow);
+        fails(b"0\r\n\n", 3, Reason::ChunkLineEnd);
+        fails(b"0\r\nA: \0\r\n\r\n", 6, Reason::TrailerByte(0));
+    }
+
+    #[test]
+    fn lines_have_a_limit() {
+        let size = format!("5;{}", "x".repeat(limits::CHUNK_LINE - 2));
+        assert_eq!(decode(format!("{size}\r\nhello").as_bytes()).1, Err((4096, Reason::SizeLineTooLong)));
+        assert_eq!(decode(format!("{}\r\nhello", &size[..4095]).as_bytes()).1, Ok(None));
+        let trailers = format!("0\r\n{}", "A: b\r\n".repeat(limits::TRAILERS));
+        assert!(matches!(decode(trailers.as_bytes()).1, Err((_, Reason::TrailersTooLong))));
+    }
+}

@@ -107,3 +107,32 @@ impl Answer {
         (status != 200).then(|| Refusal { status, message: self.message() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_a_limit() {
+        let mut document = Document::new();
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n";
+        document.feed(head).expect("valid");
+        let piece = [b' '; 1 << 16];
+        for _ in 0..limits::DOCUMENT / piece.len() {
+            assert_eq!(document.feed(&piece), Ok(Progress::More));
+        }
+        assert_eq!(document.held(), limits::DOCUMENT);
+        let at = (head.len() + limits::DOCUMENT) as u64;
+        let error = Error::new(Layer::Framing, at, Reason::BodyTooLong);
+        assert_eq!(document.feed(&piece), Err(error.clone()));
+        assert_eq!(document.feed(&[]), Err(error));
+    }
+
+    #[test]
+    fn a_cut_body_is_no_answer() {
+        let mut document = Document::new();
+        document.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nOK").expect("valid");
+        assert!(document.finish().is_err());
+        assert!(Document::new().finish().is_err());
+    }
+}

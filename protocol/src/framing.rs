@@ -70,3 +70,46 @@ fn values<'a>(fields: &'a [Header<'a>], name: &'a str) -> impl Iterator<Item = &
         .flat_map(|field| field.value.split(|&byte| byte == b','))
         .map(<[u8]>::trim_ascii)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields<'a>(fields: &[(&'a str, &'a str)]) -> std::vec::Vec<Header<'a>> {
+        fields.iter().map(|&(name, value)| Header { name, value: value.as_bytes() }).collect()
+    }
+
+    fn get(list: &[(&str, &str)]) -> Result<Framing, Reason> {
+        of(false, 200, 1, &fields(list))
+    }
+
+    #[test]
+    fn by_the_rules_in_their_order() {
+        let both = [("Content-Length", "5"), ("Transfer-Encoding", "chunked")];
+        for (to_head, status) in [(true, 200), (false, 100), (false, 204), (false, 304)] {
+            assert_eq!(of(to_head, status, 1, &fields(&both)), Ok(Framing::None));
+        }
+        assert_eq!(get(&both), Err(Reason::LengthAndCoding));
+        assert_eq!(get(&[("TRANSFER-encoding", " Chunked")]), Ok(Framing::Chunked));
+        assert_eq!(get(&[("content-length", "18446744073709551615")]), Ok(Framing::Length(u64::MAX)));
+        assert_eq!(get(&[]), Ok(Framing::UntilClose));
+    }
+
+    #[test]
+    fn what_is_not_clear_is_refused() {
+        for coding in
+            ["gzip, chunked", "chunked, gzip", "chunked, chunked", "identity", "", "chunked;q=1", "chunked,"]
+        {
+            assert_eq!(get(&[("Transfer-Encoding", coding)]), Err(Reason::UnknownCoding), "{coding}");
+        }
+        assert_eq!(
+            of(false, 200, 0, &fields(&[("Transfer-Encoding", "chunked")])),
+            Err(Reason::CodingInHttp10)
+        );
+        for length in ["", "+5", "-5", "5 5", "0x5", "5,", "18446744073709551616", "٥"] {
+            assert_eq!(get(&[("Content-Length", length)]), Err(Reason::LengthInvalid), "{length}");
+        }
+        assert_eq!(get(&[("Content-Length", "5"), ("Content-Length", "6")]), Err(Reason::LengthsDiffer));
+        assert_eq!(get(&[("Content-Length", "5, 5"), ("Content-Length", "05")]), Ok(Framing::Length(5)));
+    }
+}

@@ -192,3 +192,72 @@ fn reason(error: httparse::Error) -> Reason {
         httparse::Error::NewLine | httparse::Error::Token => "invalid byte",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<Head>, Error> {
+        HeadReader::default().take(&mut &*bytes, 0, false)
+    }
+
+    fn reason(bytes: &[u8]) -> (u64, Reason) {
+        let error = read(bytes).expect_err("an error");
+        assert_eq!(error.layer, Layer::Head);
+        (error.at, error.reason)
+    }
+
+    #[test]
+    fn what_matters_is_kept() {
+        let head = read(
+            b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 4.3.1\r\n\
+              Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n[]",
+        );
+        let head = head.expect("valid").expect("complete");
+        assert_eq!((head.status, head.version_1_1, head.podman), (200, true, true));
+        assert_eq!(head.api_version, Some(ApiVersion { major: 1, minor: 41 }));
+        assert_eq!((head.content, head.framing), (Content::Json, Framing::Length(2)));
+    }
+
+    #[test]
+    fn contents() {
+        assert_eq!(content(b"application/vnd.docker.multiplexed-stream"), Content::Multiplexed);
+        assert_eq!(content(b"application/vnd.docker.raw-stream"), Content::Raw);
+        assert_eq!(content(b" Application/JSONL ;x"), Content::Json);
+        assert_eq!(content(b"text/plain; charset=utf-8"), Content::Other);
+    }
+
+    #[test]
+    fn other_protocols_are_known_by_their_first_byte() {
+        assert_eq!(reason(b"\x01\0\0\0"), (0, Reason::NotHttp));
+        assert_eq!(reason(b"HTTP/2 200\r\n"), (5, Reason::NotHttp));
+        assert_eq!(reason(b"\r\nHTTP/1.1 200 OK\r\n\r\n"), (0, Reason::NotHttp));
+        assert_eq!(reason(b"HTTP/1.1 200 OK\n"), (15, Reason::HeadLineEnd));
+        assert_eq!(reason(b"HTTP/1.1 200 OK\r\r\n"), (16, Reason::HeadLineEnd));
+        assert_eq!(reason(b"HTTP/1.1 101 UPGRADED\r\n\r\n"), (0, Reason::Upgraded));
+        assert!(matches!(reason(b"HTTP/1.9 200 OK\r\n\r\n").1, Reason::HeadSyntax(_)));
+        assert!(matches!(reason(b"HTTP/1.1 2x0 OK\r\n\r\n").1, Reason::HeadSyntax(_)));
+        assert!(matches!(reason(b"HTTP/1.1 200 OK\r\nA b\r\n\r\n").1, Reason::HeadSyntax(_)));
+        assert!(matches!(reason(b"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n").1, Reason::HeadSyntax(_)));
+    }
+
+    #[test]
+    fn limits_hold() {
+        let fields = |count: usize| ["HTTP/1.1 200 OK\r\n", &"A: b\r\n".repeat(count), "\r\n"].concat();
+        assert!(read(fields(limits::HEADERS).as_bytes()).is_ok());
+        assert_eq!(reason(fields(limits::HEADERS + 1).as_bytes()), (0, Reason::TooManyHeaders));
+        let long = ["HTTP/1.1 200 OK\r\nA: ", &"b".repeat(limits::HEAD)].concat();
+        assert_eq!(reason(long.as_bytes()), (limits::HEAD as u64, Reason::HeadTooLong));
+    }
+
+    #[test]
+    fn versions_are_digits() {
+        assert_eq!(ApiVersion::parse("1.51").map(|version| version.to_string()).as_deref(), Some("1.51"));
+        assert!(ApiVersion::parse("1.9") < ApiVersion::parse("1.41"));
+        for text in ["", "1", "1.", ".1", "+1.4", "1.+4", "1.4.1", "v1.4", "1.99999", "1.٤"] {
+            assert_eq!(ApiVersion::parse(text), None, "{text}");
+        }
+    }
+}

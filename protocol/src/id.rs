@@ -49,3 +49,23 @@ impl fmt::Debug for ContainerId {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn sixty_four_digits() {
+        let text = "a5093a5406f3f69877c2672137ae164ba228e12675f3536d639715a8ad0fe97d";
+        let id = ContainerId::parse(text).expect("an id");
+        assert_eq!(format!("{id} {id:?}"), format!("{text} {text}"));
+        assert_eq!(ContainerId::parse(&text.to_uppercase()), Some(id));
+        assert_eq!(ContainerId::from(*id.bytes()), id);
+        for text in ["", &text[1..], &format!("{text}0"), &text.replace('a', "g"), &text.replace("a5", "+5")]
+        {
+            assert_eq!(ContainerId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -234,3 +234,74 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::{format, vec};
+
+    use super::*;
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    fn collect(split: Split, body: &[u8], piece: usize) -> (Vec<String>, Result<(), Error>, bool) {
+        let (mut items, mut found, mut fed) = (Items::new(split), Vec::new(), Ok(()));
+        for bytes in [HEAD, body].concat().chunks(piece) {
+            let result = items.feed(bytes, &mut |item| {
+                found.push(match item {
+                    Item::Json(json) => String::from_utf8_lossy(json).into_owned(),
+                    Item::TooLong { at } => format!("too long at {at}"),
+                });
+            });
+            if let Err(error) = result {
+                fed = Err(error);
+                break;
+            }
+        }
+        (found, fed, items.finish().is_ok())
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_skipped() {
+        let fits = format!("{{\"{}\":0}}", "x".repeat(limits::JSON_ITEM - 6));
+        let long = format!("{{\"{}\":0}}", "x".repeat(limits::JSON_ITEM - 5));
+        assert_eq!(fits.len(), limits::JSON_ITEM);
+        let body = format!("[{{}},{long},{fits},{{\"a\":1}}]");
+        let expected = vec!["{}".into(), format!("too long at {}", HEAD.len() + 4), fits, "{\"a\":1}".into()];
+        for piece in [usize::MAX, 60_000] {
+            let piece = piece.min(HEAD.len() + body.len());
+            assert!(collect(Split::ArrayItems, body.as_bytes(), piece) == (expected.clone(), Ok(()), true));
+        }
+    }
+
+    #[test]
+    fn brackets_in_strings_are_text() {
+        let body = br#" [{"}\"\\":["]",{}]} , {} ] "#;
+        for piece in [1, 3, 1000] {
+            let (found, fed, complete) = collect(Split::ArrayItems, body, piece);
+            assert_eq!(
+                (found, fed, complete),
+                (vec![r#"{"}\"\\":["]",{}]}"#.into(), "{}".into()], Ok(()), true)
+            );
+        }
+    }
+
+    #[test]
+    fn the_close_of_the_connection_is_no_end_of_an_item() {
+        assert!(!collect(Split::Values, b"{}\n{\"a\"", 1).2);
+        assert!(collect(Split::Values, b"{}\n{}", 1).2);
+        assert!(collect(Split::Values, b"", 1).2);
+        assert!(!collect(Split::ArrayItems, b"[{},", 1).2);
+        assert!(!collect(Split::ArrayItems, b"", 1).2);
+    }
+
+    #[test]
+    fn what_holds_no_objects_is_refused() {
+        for body in ["[1]", "[{}{}]", "[,]", "[{},]", "{}", "null", "[]x", "[\"a\"]"] {
+            assert!(collect(Split::ArrayItems, body.as_bytes(), 1).1.is_err(), "{body}");
+        }
+        for body in ["1", "{},{}", "[{}]", "{\"\n\"}", "}"] {
+            assert!(collect(Split::Values, body.as_bytes(), 1).1.is_err(), "{body}");
+        }
+    }
+}

@@ -221,3 +221,148 @@ const fn slot(channel: Channel) -> Option<usize> {
         Channel::Engine => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use super::*;
+    use crate::Timestamp;
+
+    fn record(channel: Channel, seconds: i64, text: &[u8], part: bool) -> Record<'_> {
+        let raw = ["t0", "t1", "t2", "t3"][seconds as usize];
+        Record { channel, stamp: Some(Stamp { raw, time: Timestamp { seconds, nanos: 0 } }), text, part }
+    }
+
+    /// Each line as `channel time segment? length:start`.
+    fn show(line: Line<'_>) -> String {
+        let time = line.stamp.map_or("-", |stamp| stamp.raw);
+        let segment = match line.segment {
+            None => String::new(),
+            Some(Segment { number, last }) => format!(" #{number}{}", if last { "." } else { "" }),
+        };
+        let start = String::from_utf8_lossy(&line.text[..line.text.len().min(3)]).into_owned();
+        format!("{} {time}{segment} {}:{start}", line.channel.as_str(), line.text.len())
+    }
+
+    fn lines(parts: Parts, limit: usize, records: &[Record<'_>]) -> Vec<String> {
+        let (mut joiner, mut lines) = (LineJoiner::new(parts, limit), Vec::new());
+        for record in records {
+            joiner.push(*record, &mut |line| lines.push(show(line)));
+            assert!(joiner.held() <= limit * 2);
+        }
+        joiner.finish(&mut |line| lines.push(show(line)));
+        assert!(joiner.held() == 0 && !joiner.is_open());
+        lines
+    }
+
+    const FULL: &[u8] = &[b'f'; limits::PART];
+    use Channel::{Engine, Stderr, Stdout, Tty};
+
+    #[test]
+    fn parts_of_docker() {
+        let records = [
+            record(Stdout, 1, FULL, true),
+            record(Stderr, 2, b"err", false),
+            record(Stdout, 1, b"end", false),
+            record(Stdout, 2, FULL, true),
+            record(Stdout, 2, b"", false),
+            record(Stdout, 2, b"unended", true),
+            record(Stdout, 2, b"own", false),
+            record(Stdout, 2, FULL, true),
+            record(Stdout, 3, b"new", false),
+            record(Stderr, 3, FULL, true),
+        ];
+        let expected = [
+            "stderr t2 3:err",
+            "stdout t1 16387:fff",
+            "stdout t2 16384:fff",
+            "stdout t2 7:une",
+            "stdout t2 3:own",
+            "stdout t2 16384:fff",
+            "stdout t3 3:new",
+            "stderr t3 16384:fff",
+        ];
+        assert_eq!(lines(Parts::Docker, limits::LINE, &records), expected);
+    }
+
+    #[test]
+    fn parts_of_podman_end_with_a_newline_only() {
+        let records = [
+            record(Stdout, 1, b"a", true),
+            record(Stderr, 1, b"b", true),
+            record(Stdout, 2, b"c", false),
+            record(Stdout, 2, b"d", true),
+        ];
+        assert_eq!(lines(Parts::Podman, 100, &records), ["stdout t1 2:ac", "stdout t2 1:d", "stderr t1 1:b"]);
+    }
+
+    #[test]
+    fn parts_of_a_terminal_may_be_short() {
+        let records = [
+            record(Tty, 1, b"a", true),
+            record(Tty, 1, b"b", false),
+            record(Tty, 2, b"c\r", true),
+            record(Tty, 3, FULL, true),
+            record(Tty, 3, b"d\r", true),
+        ];
+        assert_eq!(
+            lines(Parts::Docker, limits::LINE, &records),
+            ["tty t1 2:ab", "tty t2 2:c\r", "tty t3 16385:fff"]
+        );
+    }
+
+    #[test]
+    fn the_engine_speaks_in_whole_lines() {
+        let records =
+            [record(Stdout, 1, FULL, true), record(Engine, 0, b"oops", false), record(Stdout, 1, b"", false)];
+        assert_eq!(lines(Parts::Docker, 5, &records)[..1], ["stdout t1 #1 5:fff"]);
+        assert!(lines(Parts::Docker, 5, &records).contains(&"engine t0 4:oop".into()));
+    }
+
+    #[test]
+    fn long_lines_leave_in_segments() {
+        let records = [
+            record(Stdout, 1, b"abcdefgh", false),
+            record(Stdout, 1, b"abcd", false),
+            record(Stderr, 1, b"abcdef", true),
+            record(Stderr, 1, b"gh", false),
+        ];
+        let expected = [
+            "stdout t1 #1 4:abc",
+            "stdout t1 #2. 4:efg",
+            "stdout t1 4:abc",
+            "stderr t1 #1 4:abc",
+            "stderr t1 #2. 4:efg",
+        ];
+        assert_eq!(lines(Parts::Podman, 4, &records), expected);
+    }
+
+    #[test]
+    fn the_larger_open_line_is_flushed() {
+        let (mut joiner, mut lines) = (LineJoiner::new(Parts::Podman, 10), Vec::new());
+        let mut out = |line: Line<'_>| lines.push(show(line));
+        assert_eq!(joiner.flush_largest(&mut out), 0);
+        joiner.push(record(Stdout, 1, b"abc", true), &mut out);
+        joiner.push(record(Stderr, 1, b"de", true), &mut out);
+        assert_eq!((joiner.held(), joiner.flush_largest(&mut out), joiner.held()), (5, 3, 2));
+        assert_eq!((joiner.flush_largest(&mut out), joiner.flush_largest(&mut out)), (2, 0));
+        assert!(joiner.is_open());
+        joiner.push(record(Stdout, 1, b"f", false), &mut out);
+        joiner.finish(&mut out);
+        assert_eq!(
+            lines,
+            ["stdout t1 #1 3:abc", "stderr t1 #1 2:de", "stdout t1 #2. 1:f", "stderr t1 #2. 0:"]
+        );
+    }
+
+    #[test]
+    fn a_whole_line_is_not_copied() {
+        let text = *b"text";
+        let mut joiner = LineJoiner::new(Parts::Docker, 4);
+        let mut same = false;
+        joiner.push(record(Stdout, 1, &text, false), &mut |line| same = core::ptr::eq(line.text, &text[..]));
+        assert!(same && !joiner.is_open());
+    }
+}

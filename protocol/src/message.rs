@@ -51,3 +51,27 @@ pub(crate) fn text(body: &[u8]) -> String {
     // It ends up in terminals and logs.
     message.replace(char::is_control, " ").trim().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_json_or_text() {
+        assert_eq!(text(b"{\"message\":\"No such container: x\"}\n"), "No such container: x");
+        assert_eq!(text(b"{\"cause\":\"c\",\"message\":\"m\",\"response\":404}"), "m");
+        assert_eq!(text(b"404 page not found\n"), "404 page not found");
+        assert_eq!(text(b"{\"message\":null}"), "{\"message\":null}");
+        assert_eq!(text(b"\xffa\x1b[2J\r\nb"), "\u{fffd}a [2J  b");
+        assert_eq!(text(b""), "");
+        assert_eq!(text(&[b'x'; 10_000]).len(), limits::MESSAGE);
+    }
+
+    #[test]
+    fn prints_on_one_line() {
+        let mut refusal = Refusal { status: 404, message: text(b"gone\n") };
+        assert_eq!(refusal.to_string(), "HTTP 404: gone");
+        refusal.message.clear();
+        assert_eq!(refusal.to_string(), "HTTP 404");
+    }
+}

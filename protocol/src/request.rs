@@ -97,3 +97,47 @@ fn prefix(version: Option<ApiVersion>) -> String {
 fn time(name: &str, time: Option<Timestamp>) -> String {
     time.map_or_else(String::new, |time| format!("{name}{time}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_line(request: &[u8]) -> String {
+        let text = core::str::from_utf8(request).expect("ASCII");
+        assert!(text.ends_with("\r\nConnection: close\r\n\r\n") && text.contains("\r\nHost: docker\r\n"));
+        String::from(text.lines().next().expect("a line"))
+    }
+
+    #[test]
+    fn the_six() {
+        let version = Some(ApiVersion { major: 1, minor: 51 });
+        let id = ContainerId::from([0xab; 32]);
+        let digits = "ab".repeat(32);
+        let since = Some(Timestamp { seconds: 7, nanos: 5 });
+        assert_eq!(first_line(&ping()), "GET /_ping HTTP/1.1");
+        assert_eq!(first_line(&super::version()), "GET /version HTTP/1.1");
+        assert_eq!(first_line(&list(None, false)), "GET /containers/json HTTP/1.1");
+        assert_eq!(first_line(&list(version, true)), "GET /v1.51/containers/json?all=1 HTTP/1.1");
+        assert_eq!(
+            first_line(&inspect(version, id)),
+            format!("GET /v1.51/containers/{digits}/json HTTP/1.1")
+        );
+        assert_eq!(
+            first_line(&events(version, since)),
+            "GET /v1.51/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D&since=7.000000005 HTTP/1.1"
+        );
+        let mut wanted = Logs { id, follow: true, tail: Tail::All, since: None, until: None };
+        assert_eq!(
+            first_line(&logs(None, &wanted)),
+            format!(
+                "GET /containers/{digits}/logs?follow=1&stdout=1&stderr=1&timestamps=1&tail=all HTTP/1.1"
+            )
+        );
+        wanted = Logs { follow: false, tail: Tail::Last(5), since, until: since, ..wanted };
+        let query = "follow=0&stdout=1&stderr=1&timestamps=1&tail=5&since=7.000000005&until=7.000000005";
+        assert_eq!(
+            first_line(&logs(version, &wanted)),
+            format!("GET /v1.51/containers/{digits}/logs?{query} HTTP/1.1")
+        );
+    }
+}

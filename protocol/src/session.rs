@@ -175,3 +175,108 @@ impl Session {
 fn refusal(head: Option<Head>, body: &[u8]) -> Refusal {
     Refusal { status: head.map_or(0, |head| head.status), message: message::text(body) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::{String, ToString as _};
+    use std::{format, vec};
+
+    use super::*;
+    use crate::{Layer, Reason, limits};
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    fn chunk(data: &[u8]) -> Vec<u8> {
+        [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
+    }
+
+    fn never(record: Record<'_>) {
+        panic!("{record:?}");
+    }
+
+    #[test]
+    fn ten_thousand_fit_into_a_few_megabytes() {
+        assert!(size_of::<Session>() <= 256, "{}", size_of::<Session>());
+    }
+
+    #[test]
+    fn an_announced_size_costs_nothing() {
+        let mut session = Session::new(Format::Multiplexed, true);
+        let len = u32::try_from(limits::FRAME).expect("32 bits");
+        let header = [&[1, 0, 0, 0][..], &len.to_be_bytes()].concat();
+        session.feed(HEAD.as_bytes(), &mut never).expect("valid");
+        session.feed(b"ffffffffffffffff\r\n", &mut never).expect("valid");
+        session.feed(&header, &mut never).expect("valid");
+        session.feed(&[b'x'; 1000], &mut never).expect("valid");
+        assert_eq!(session.held(), 8 + 1000);
+        let Body::Multiplexed(_) = &session.body else { panic!("frames") };
+        let mut records = 0;
+        let rest = vec![b'x'; limits::FRAME - 1000];
+        session.feed(&rest, &mut |record| records += record.text.len()).expect("valid");
+        assert_eq!((records, session.held()), (limits::FRAME, 0));
+    }
+
+    #[test]
+    fn an_error_stays() {
+        let mut session = Session::new(Format::Multiplexed, true);
+        let bytes = [HEAD.as_bytes(), b"8\r\n\x01\0\0\0\xff\0\0\0"].concat();
+        let at = HEAD.len() as u64 + 3;
+        let error = session.feed(&bytes, &mut never).expect_err("too long");
+        assert_eq!(error, Error { layer: Layer::Frame, at, reason: Reason::FrameTooLong(0xff00_0000) });
+        assert_eq!(
+            error.to_string(),
+            format!("frame: byte {at}: the frame announces 4278190080 bytes, more than 1 MiB")
+        );
+        assert_eq!(session.feed(b"more", &mut never), Err(error));
+        assert!(session.finish(&mut never).is_err());
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_taken() {
+        let mut session = Session::new(Format::Tty, true);
+        let bytes = [HEAD.as_bytes(), b"0\r\n\r\nrest"].concat();
+        assert_eq!(session.feed(&bytes, &mut never), Ok(Progress::Complete { unused: 4 }));
+        assert_eq!(session.at(), bytes.len() as u64 - 4);
+        assert_eq!(session.feed(b"rest", &mut never), Ok(Progress::Complete { unused: 4 }));
+        assert_eq!(session.finish(&mut never), Ok(Finished::Complete));
+    }
+
+    #[test]
+    fn the_format_may_come_after_the_head() {
+        let mut session = Session::new(Format::Multiplexed, false);
+        session.feed(HEAD.as_bytes(), &mut never).expect("valid");
+        session.set_format(Format::Tty);
+        let mut text = String::new();
+        let mut keep = |record: Record<'_>| text.push_str(&String::from_utf8_lossy(record.text));
+        session.feed(&chunk(b"hello\r\n"), &mut keep).expect("valid");
+        session.set_format(Format::Multiplexed);
+        session.feed(&chunk(b" you\r\n"), &mut keep).expect("valid");
+        assert_eq!(text, "hello you");
+    }
+
+    #[test]
+    fn a_tty_holds_little() {
+        let mut session = Session::new(Format::Tty, true);
+        session.feed(b"HTTP/1.0 200 OK\r\n\r\n", &mut never).expect("valid");
+        let (mut most, mut text) = (0, 0);
+        for byte in b"2026-11-23T20:21:33.870332324Z ".iter().chain([b'7'; 50_000].iter()) {
+            session.feed(&[*byte], &mut |record| text += record.text.len()).expect("valid");
+            most = most.max(session.held());
+        }
+        session.finish(&mut |record| text += record.text.len()).expect("complete");
+        assert!(most <= limits::TTY_PART + limits::STAMP, "{most}");
+        assert_eq!(text, 50_000);
+    }
+
+    #[test]
+    fn a_refusal_is_bounded() {
+        let mut session = Session::new(Format::Multiplexed, true);
+        session.feed(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", &mut never).expect("valid");
+        for _ in 0..100 {
+            session.feed(&[b'x'; 1000], &mut never).expect("valid");
+        }
+        assert_eq!(session.held(), limits::MESSAGE);
+        let Ok(Finished::Refused(refusal)) = session.finish(&mut never) else { panic!("refused") };
+        assert_eq!((refusal.status, refusal.message.len()), (502, limits::MESSAGE));
+    }
+}

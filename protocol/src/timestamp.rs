@@ -230,3 +230,99 @@ fn shape(bytes: &[u8], at: usize, pattern: &[u8]) -> Result<Option<usize>, Ended
     }
     Ok(Some(at + pattern.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use super::*;
+
+    fn unix(text: &str) -> Option<(i64, u32)> {
+        Timestamp::parse(text).map(|time| (time.seconds, time.nanos))
+    }
+
+    #[test]
+    fn reads_what_engines_write() {
+        assert_eq!(unix("1970-01-01T00:00:00Z"), Some((0, 0)));
+        assert_eq!(unix("2026-11-23T20:21:33.870332324Z"), Some((1_795_465_293, 870_332_324)));
+        assert_eq!(unix("2026-11-23T20:22:38Z"), Some((1_795_465_358, 0)));
+        assert_eq!(unix("2026-11-23T12:22:38.5-08:00"), Some((1_795_465_358, 500_000_000)));
+        assert_eq!(unix("2026-05-07T21:09:36.000000000+00:00"), Some((1_778_188_176, 0)));
+        assert_eq!(unix("1969-12-31T23:59:59.999999999Z"), Some((-1, 999_999_999)));
+        assert_eq!(unix("0001-01-01T00:00:00Z"), Some((-62_135_596_800, 0)));
+        assert_eq!(unix("9999-12-31T23:59:59Z"), Some((253_402_300_799, 0)));
+    }
+
+    #[test]
+    fn digits_after_the_ninth_are_dropped() {
+        assert_eq!(unix("1970-01-01T00:00:00.0000000019Z"), Some((0, 1)));
+        assert_eq!(unix("1970-01-01T00:00:00.1Z"), Some((0, 100_000_000)));
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in [
+            "",
+            "Z",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01 00:00:00Z",
+            "1970-00-01T00:00:00Z",
+            "1970-13-01T00:00:00Z",
+            "1970-01-00T00:00:00Z",
+            "1970-04-31T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:60:00Z",
+            "1970-01-01T00:00:60Z",
+            "1970-01-01T00:00:00+24:00",
+            "1970-01-01T00:00:00+00:60",
+            "1970-01-01T00:00:00+0000",
+            "1970-01-01T00:00:00ZZ",
+            "+970-01-01T00:00:00Z",
+            "1970-01-01T00:00:00.1xZ",
+            "1970-01-01T00:00:0éZ",
+        ] {
+            assert_eq!(unix(text), None, "{text}");
+        }
+        assert!(unix("2000-02-29T00:00:00Z").is_some());
+    }
+
+    #[test]
+    fn unix_forms_agree() {
+        for (text, nanos) in
+            [("0", 0), ("1.5", 1_500_000_000), ("1.0000000019", 1_000_000_001), ("-1", -NANOS_PER_SECOND)]
+        {
+            let time = Timestamp::parse_unix(text).expect(text);
+            assert_eq!(time.unix_nanos(), nanos, "{text}");
+            assert_eq!(Timestamp::from_unix_nanos(nanos), time, "{text}");
+            assert_eq!(Timestamp::parse_unix(&time.to_string()), Some(time), "{text}");
+        }
+        for text in
+            ["", "+1", "1.", ".5", "1.x", "1.-5", "10m", "2026-11-23T20:21:33Z", "99999999999999999999"]
+        {
+            assert_eq!(Timestamp::parse_unix(text), None, "{text}");
+        }
+        assert_eq!(Timestamp { seconds: 7, nanos: 42 }.to_string(), "7.000000042");
+        assert_eq!(Timestamp { seconds: i64::MAX, nanos: 1 }.unix_nanos(), i64::MAX);
+        assert_eq!(Timestamp { seconds: i64::MIN, nanos: 1 }.unix_nanos(), i64::MIN + 1);
+    }
+
+    #[test]
+    fn a_verdict_needs_no_more_than_a_stamp_and_a_byte() {
+        let long = [b"2026-11-23T20:21:33.".as_slice(), &[b'1'; 80]].concat();
+        for stamp in
+            ["2026-11-23T20:21:33.870332324Z x", "2026-11-23T20:21:33+01:00 ", "2026-11-23T20:21:33Zx"]
+        {
+            let whole = look(stamp.as_bytes());
+            assert_ne!(whole, Look::More, "{stamp}");
+            let first =
+                (0..=stamp.len()).find(|&len| look(&stamp.as_bytes()[..len]) != Look::More).expect("decided");
+            assert!((first..=stamp.len()).all(|len| look(&stamp.as_bytes()[..len]) == whole), "{stamp}");
+        }
+        assert_eq!(look(&long[..limits::STAMP]), Look::More);
+        assert_eq!(look(&long[..=limits::STAMP]), Look::No);
+    }
+}

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use docklog_protocol::{
-    Channel, Document, Error, Event, Finished, Format, Inspected, Item, Items, Line, LineJoiner, Listed, Parts,
-    Progress, Record, Session, Split, Timestamp, Truncated, Version,
+    Channel, Document, Error, Event, Finished, Format, Inspected, Item, Items, Line, LineJoiner, Listed,
+    Parts, Progress, Record, Session, Split, Timestamp, Truncated, Version,
 };
 use serde_json::{Value, json};
 
@@ -129,7 +129,8 @@ impl Vector {
         pieces: impl Iterator<Item = &'a [u8]>,
         how: &dyn Fn() -> String,
     ) -> (Value, u64) {
-        let mut document = if self.expected["method"] == "HEAD" { Document::to_head() } else { Document::new() };
+        let mut document =
+            if self.expected["method"] == "HEAD" { Document::to_head() } else { Document::new() };
         let fed = feed(pieces, |piece| document.feed(piece));
         let (answer, finished) = match document.finish() {
             Ok(answer) => {
@@ -140,12 +141,24 @@ impl Vector {
         };
         let body = answer.as_ref().map(|answer| answer.body.as_slice()).unwrap_or_default();
         if let Some(expected) = self.expected.get("version") {
-            assert_eq!(&version(&Version::parse(body).expect("a version")), expected, "{}, {}", self.name, how());
+            assert_eq!(
+                &version(&Version::parse(body).expect("a version")),
+                expected,
+                "{}, {}",
+                self.name,
+                how()
+            );
         } else if let Some(expected) = self.expected.get("inspected") {
             let found = inspected(&Inspected::parse(body).expect("a container"), expected);
             assert_eq!(&found, expected, "{}, {}", self.name, how());
         } else if answer.is_some() {
-            assert_eq!(Some(body), self.expected["body"].as_str().map(str::as_bytes), "{}, {}", self.name, how());
+            assert_eq!(
+                Some(body),
+                self.expected["body"].as_str().map(str::as_bytes),
+                "{}, {}",
+                self.name,
+                how()
+            );
         }
         end(fed, finished)
     }
@@ -334,7 +347,8 @@ fn lines_are_joined() {
                 let records: Vec<_> = expected["records"].as_array().expect("records").iter().collect();
                 let records: Vec<_> = records.iter().filter_map(|index| index.as_u64()).collect();
                 let records: Vec<_> = records.iter().map(|&index| &vector.records[index as usize]).collect();
-                let mut text: Vec<u8> = records.iter().flat_map(|record| record.text.iter().copied()).collect();
+                let mut text: Vec<u8> =
+                    records.iter().flat_map(|record| record.text.iter().copied()).collect();
                 text.truncate(text.len() - expected["drop"].as_u64().unwrap_or(0) as usize);
                 let same = line.text == text && line.time == records[0].time;
                 assert!(same && line.channel.as_str() == records[0].channel, "{}: {expected}", vector.name);

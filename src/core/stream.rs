@@ -81,6 +81,9 @@ pub struct Stream {
     pub(super) caught: bool,
     /// In this session the engine sent an error before any record: it couldn't open the log.
     pub(super) barred: bool,
+    /// The container had ended when this session's head came. An engine that is removing it may then have made its log
+    /// anew, empty, just to read it.
+    pub(super) late: bool,
     /// The last session ended whole.
     pub(super) complete: bool,
     /// The container has run, as far as we know.
@@ -112,6 +115,7 @@ impl Stream {
             joined: false,
             caught: false,
             barred: false,
+            late: false,
             complete: false,
             started: false,
             fruitful: false,
@@ -229,6 +233,7 @@ impl Core {
             self.opening -= 1;
         }
         stream.phase = Phase::Open { head: true };
+        stream.late = !container.running;
         self.counts.sessions += 1;
         if !std::mem::replace(&mut stream.joined, true) {
             let name = container.source.name.clone();
@@ -267,6 +272,10 @@ impl Core {
         let stream = &mut container.stream;
         if stream.phase == (Phase::Open { head: false }) {
             self.opening -= 1;
+        }
+        if end == End::Complete && stream.late && !stream.fruitful && stream.attempt == 0 {
+            stream.barred = true; // empty: true only if it is so again
+            stream.trouble.get_or_insert_with(|| "it was empty by then".to_owned());
         }
         stream.caught |= stream.phase == (Phase::Open { head: true }) && !stream.barred;
         stream.phase = Phase::Idle;
@@ -363,7 +372,11 @@ impl Core {
         if stream.fruitful {
             stream.attempt = 0;
         }
-        let span = retry::pause(stream.attempt, &mut self.chance);
+        let mut span = retry::pause(stream.attempt, &mut self.chance);
+        if !container.running || stream.trouble.is_some() {
+            // It may be on its way out. Asking meanwhile could make its log anew, which hinders the removal (seen: 20.10).
+            span = span.max(limits::DIE_MAY_FOLLOW);
+        }
         stream.attempt = stream.attempt.saturating_add(1);
         if link_up {
             self.wait(id, span);

@@ -58,12 +58,13 @@ fn flags(info: &str) -> Option<u32> {
     u32::from_str_radix(line.split_whitespace().nth(1)?, 8).ok()
 }
 
-/// Every process whose command line or environment holds this text, ourselves excepted.
+/// Every process whose command line, environment or control group holds this text, ourselves excepted.
 pub(crate) fn marked(mark: &str) -> Vec<u32> {
     let holds = |pid: u32, file: &str| {
         let bytes = fs::read(Process(pid).path(file)).unwrap_or_default();
         bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
     };
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| *pid != std::process::id() && (holds(*pid, "environ") || holds(*pid, "cmdline"))).collect()
+    let others = pids.filter(|pid| *pid != std::process::id());
+    others.filter(|pid| ["cmdline", "environ", "cgroup"].iter().any(|file| holds(*pid, file))).collect()
 }

@@ -1,7 +1,7 @@
 //! Leaves nothing behind: processes, mounts, control groups and folders of the private engines, however the tests end.
 //!
-//! All that belongs to an engine carries its *mark*, a unique name, in its command line, environment or path. A second process,
-//! this same program, waits until the tests have ended, by whatever way, and then sweeps up what carries the mark.
+//! All that belongs to an engine carries its *mark*, a unique name, in its command line, environment, control group or path. A
+//! second process, this same program, waits until the tests have ended, by whatever way, and then sweeps up what carries the mark.
 
 use super::processes::marked;
 use nix::sys::signal::{Signal, kill};
@@ -67,10 +67,10 @@ pub(crate) fn sweep(mark: &str) {
         sleep(Duration::from_millis(20));
     }
     unmount(mark);
-    for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-        remove_groups(&controller.path(), mark);
+    // A group is busy for a moment longer than its last process.
+    while remove_groups(mark) > 0 && Instant::now() < deadline {
+        sleep(Duration::from_millis(50));
     }
-    remove_groups(Path::new("/sys/fs/cgroup"), mark);
     for folder in named(&std::env::temp_dir(), mark) {
         let _ = fs::remove_dir_all(folder);
     }
@@ -94,10 +94,13 @@ fn named(folder: &Path, mark: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(mark)).collect()
 }
 
-fn remove_groups(controller: &Path, mark: &str) {
-    for group in named(controller, mark) {
-        remove_group(&group);
-    }
+/// Removes control groups, of all controllers where these are mounted apart; how many are left.
+fn remove_groups(mark: &str) -> usize {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let controllers = fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let groups: Vec<_> = controllers.chain([root.clone()]).flat_map(|folder| named(&folder, mark)).collect();
+    groups.iter().for_each(|group| remove_group(group));
+    groups.iter().filter(|group| group.exists()).count()
 }
 
 /// A control group is removed like an empty folder, from the leaves up; the files in it don't count.

@@ -76,6 +76,7 @@ impl Story {
     /// Runs it until docklog ends.
     pub fn run(self) -> Outcome {
         let _replay = Replay(self.seed);
+        let _ = env_logger::try_init(); // RUST_LOG=trace shows what docklog thinks
         let wall = i64::try_from(super::machine::EPOCH).unwrap();
         let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
         let mut settings = Settings::new(&Args::parse(&self.args).unwrap(), &around).unwrap();

@@ -58,6 +58,9 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause before the engine, or a stream, is tried again.
 pub const RETRY_MOST: Duration = Duration::from_secs(15);
 
+/// History follows a response's head at once. A session without a record for so long has shown that there is none.
+pub const HISTORY_COMES: Duration = Duration::from_secs(1);
+
 /// How often the log of a stopped container is asked for while the engine can't open it.
 pub const BARRED_TRIES: u32 = 4;
 

@@ -56,3 +56,8 @@ pub use request::{Logs, Tail};
 pub use response::{Finished, Progress, Truncated};
 pub use session::{Format, Session};
 pub use timestamp::{Stamp, Timestamp};
+
+/// Runs the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

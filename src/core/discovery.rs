@@ -10,7 +10,7 @@
 use std::rc::Rc;
 
 use docklog_protocol::{
-    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Parts, Timestamp, Version, request,
+    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Parts, Tail, Timestamp, Version, request,
 };
 
 use super::Core;
@@ -297,9 +297,10 @@ impl Core {
     /// How a container that was there before us begins.
     fn begin(&self, running: bool) -> Begin {
         match self.rules.history {
+            Some((Tail::Last(0), _)) => Begin::Now(self.now.wall),
             Some((tail, since)) => Begin::History { tail, since },
             None if self.rules.no_follow || !running => {
-                Begin::History { tail: docklog_protocol::Tail::All, since: None }
+                Begin::History { tail: Tail::All, since: None }
             }
             None => Begin::Now(self.now.wall),
         }

@@ -74,6 +74,8 @@ pub enum Verdict {
 pub struct Window {
     place: Place,
     begin: Begin,
+    /// A session was opened.
+    begun: bool,
     /// Messages asked for; `None`: the whole log.
     size: Option<u64>,
     /// The first record must still be recognised.
@@ -97,6 +99,7 @@ impl Window {
         Self {
             place: Place { stdout: half, stderr: half },
             begin,
+            begun: false,
             size: Some(limits::WINDOW),
             unproven: false,
             stdout_seen: 0,
@@ -111,14 +114,13 @@ impl Window {
         (self.stdout_seen, self.stderr_seen) = (0, 0);
         (self.stdout_live, self.stderr_live) = (false, false);
         self.unproven = false;
+        let again = std::mem::replace(&mut self.begun, true);
         let (tail, since) = match self.begin {
-            _ if self.delivered() && engine == EngineKind::Podman => (Tail::All, self.place.earliest()),
-            Begin::Restart(time) if engine == EngineKind::Podman => (Tail::All, Some(time)),
-            _ if self.delivered() => (self.suffix(), None),
-            Begin::Restart(_) => (self.suffix(), None),
-            Begin::First => (Tail::All, None),
-            Begin::Now(_) => (Tail::Last(0), None),
-            Begin::History { tail, since } => (tail, since),
+            Begin::First if !self.delivered() => (Tail::All, None),
+            Begin::History { tail, since } if !self.delivered() => (tail, since),
+            Begin::Now(_) if !again => (Tail::Last(0), None),
+            _ if engine == EngineKind::Podman => (Tail::All, self.place.earliest()),
+            _ => (self.suffix(), None),
         };
         Logs { id, follow, tail, since, until }
     }
@@ -127,6 +129,13 @@ impl Window {
     fn suffix(&mut self) -> Tail {
         self.unproven = self.size.is_some();
         self.size.map_or(Tail::All, Tail::Last)
+    }
+
+    /// A session has shown that there was no history: from now on all is new, and `--tail` has had its say.
+    pub fn was_empty(&mut self) {
+        if let Begin::History { tail, .. } = &mut self.begin {
+            *tail = Tail::All;
+        }
     }
 
     /// Looks at a record before its line is whole. False: this window begins after records that we don't know; close the
@@ -306,6 +315,18 @@ mod tests {
         let mut window = Window::new(Begin::Now(at(10)));
         open(&mut window);
         assert_eq!(session(&mut window, &[]).as_deref(), Some(&[][..]));
+        assert_eq!(open(&mut window).tail, Tail::Last(limits::WINDOW), "what came meanwhile is asked for");
+        let new = session(&mut window, &[(OUT, 9), (OUT, 10), (ERR, 11)]);
+        assert_eq!(new.as_deref(), Some(&[(OUT, 10), (ERR, 11)][..]));
+    }
+
+    #[test]
+    fn a_tail_is_asked_for_until_a_session_has_shown_that_there_is_none() {
+        let mut window = Window::new(Begin::History { tail: Tail::Last(3), since: None });
+        assert_eq!(open(&mut window).tail, Tail::Last(3));
+        assert_eq!(open(&mut window).tail, Tail::Last(3));
+        window.was_empty();
+        assert_eq!(open(&mut window).tail, Tail::All);
     }
 
     #[test]

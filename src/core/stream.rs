@@ -17,6 +17,7 @@ use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::{Begin, Window};
 use super::retry;
+use super::time::Mono;
 use super::timers::Timer;
 use crate::limits;
 
@@ -84,6 +85,8 @@ pub struct Stream {
     /// The container had ended when this session's head came. An engine that is removing it may then have made its log
     /// anew, empty, just to read it.
     pub(super) late: bool,
+    /// When the head came.
+    pub(super) head_at: Mono,
     /// The last session ended whole.
     pub(super) complete: bool,
     /// The container has run, as far as we know.
@@ -116,6 +119,7 @@ impl Stream {
             caught: false,
             barred: false,
             late: false,
+            head_at: Mono::default(),
             complete: false,
             started: false,
             fruitful: false,
@@ -229,10 +233,14 @@ impl Core {
     pub(super) fn session_head(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        if stream.discarding {
+            return; // core has closed this session, and the shell will
+        }
         if stream.phase == (Phase::Open { head: false }) {
             self.opening -= 1;
         }
         stream.phase = Phase::Open { head: true };
+        stream.head_at = self.now.mono;
         stream.late = !container.running;
         self.counts.sessions += 1;
         if !std::mem::replace(&mut stream.joined, true) {
@@ -270,8 +278,16 @@ impl Core {
     pub(super) fn session_ended(&mut self, id: StreamId, end: End) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        if stream.discarding {
+            return;
+        }
         if stream.phase == (Phase::Open { head: false }) {
             self.opening -= 1;
+        }
+        let shown = stream.phase == (Phase::Open { head: true })
+            && (end == End::Complete || self.now.mono.since(stream.head_at) >= limits::HISTORY_COMES);
+        if let (true, false, Some(window)) = (shown, stream.fruitful, stream.window.as_mut()) {
+            window.was_empty();
         }
         if end == End::Complete && stream.late && !stream.fruitful && stream.attempt == 0 {
             stream.barred = true; // empty: true only if it is so again

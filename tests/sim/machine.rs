@@ -237,6 +237,16 @@ impl Machine {
         self.engine.rename(self.wall(), name, to);
     }
 
+    /// Docklog hears what happens to containers.
+    pub fn is_watched(&self) -> bool {
+        self.engine.process() == Process::Up && self.engine.has_subscriber()
+    }
+
+    /// Docklog reads this container's log.
+    pub fn is_followed(&self, name: &str) -> bool {
+        self.is_watched() && self.engine.find(name).is_some_and(|c| self.engine.has_reader(&c.id))
+    }
+
     pub fn is_running(&self, name: &str) -> bool {
         self.engine.find(name).is_some_and(|c| c.state == State::Running)
     }
@@ -369,7 +379,8 @@ impl Machine {
         if self.rng.percent(self.knobs.short_writes) {
             n = self.rng.between(1, n as u64) as usize;
         }
-        link.push_up(self.now + self.rng.below(self.knobs.delay), &bytes[..n]);
+        // Not too slow: with a byte at a time it adds up.
+        link.push_up(self.now + self.rng.below(self.knobs.delay.min(2 * MS)), &bytes[..n]);
         self.progress += 1;
         Ok(n)
     }

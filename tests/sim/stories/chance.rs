@@ -6,15 +6,10 @@ use crate::sim::{Knobs, MS, Machine, Rng, Story, plain, seeds};
 /// The span in which things happen.
 const SPAN: u64 = 20_000;
 
-/// What may be done to containers now, so that docklog can be held to account for all of their lines: the engine runs,
-/// and docklog hears its events.
-fn watched(machine: &Machine) -> bool {
-    machine.engine.process() == Process::Up && machine.engine.has_subscriber()
-}
-
 /// A container that may be removed: docklog has had the time to open its log.
 fn caught(machine: &Machine, name: &str) -> bool {
-    watched(machine) && machine.engine.find(name).is_some_and(|c| machine.engine.has_reader(&c.id) || !c.is_alive())
+    let over = machine.engine.find(name).is_some_and(|c| !c.is_alive());
+    machine.is_followed(name) || machine.is_watched() && over
 }
 
 fn life(story: &mut Story, rng: &mut Rng, number: u64) {
@@ -29,7 +24,7 @@ fn life(story: &mut Story, rng: &mut Rng, number: u64) {
         machine.run(spec);
         machine.lines(name, rng.below(200), 10);
     } else {
-        machine.when(rng.below(SPAN / 2), "a container starts", watched, move |m| m.run(spec));
+        machine.when(rng.below(SPAN / 2), "a container starts", Machine::is_watched, move |m| m.run(spec));
     }
     for _ in 0..rng.below(25) {
         let (count, filler) = (rng.pick(&[1, 1, 5, 40, 400]), rng.pick(&[0, 30, 200, 3_000]));
@@ -48,7 +43,8 @@ fn life(story: &mut Story, rng: &mut Rng, number: u64) {
             }
         });
     }
-    let runs = move |m: &Machine| watched(m) && m.is_running(name);
+    // Only what docklog has had the time to see can be asked of it.
+    let runs = move |m: &Machine| m.is_followed(name) && m.is_running(name);
     if rng.percent(30) {
         machine.when(rng.below(SPAN), "restart", runs, move |m| m.restart(name));
     }
@@ -64,7 +60,7 @@ fn trouble(story: &mut Story, rng: &mut Rng) {
     let machine = &mut story.machine;
     if rng.percent(40) {
         let (away, orderly, live_restore) = (rng.between(1, 9_000), rng.percent(30), rng.percent(70));
-        let settled = |m: &Machine| watched(m) && m.now > m.last_start + 4_000 * MS;
+        let settled = |m: &Machine| m.is_watched() && m.now > m.last_start + 4_000 * MS;
         machine.when(5_000 + rng.below(SPAN / 2), "engine crashes", settled, move |m| {
             m.engine_down(orderly);
             m.at(m.now / MS + away, "engine is back", move |m| m.engine_up(live_restore));

@@ -127,16 +127,3 @@ fn a_container_marked_for_removal_is_no_reason_to_ask_all_the_time() {
     outcome.assert_all();
     assert!(outcome.requests("/logs") < 30, "{}", outcome.requests("/logs"));
 }
-
-#[test]
-fn the_only_events_asked_for_are_those_we_use() {
-    let mut story = Story::calm(Dialect::Docker28);
-    story.machine.run(plain("web"));
-    let outcome = story.run_for(5_000);
-    let machine = outcome.machine.machine();
-    let (_, line) = machine.engine.requests.iter().find(|(_, line)| line.contains("/events")).unwrap();
-    for name in ["start", "die", "destroy", "rename"] {
-        assert!(line.contains(name), "{line}");
-    }
-    assert!(!line.contains("exec"), "{line}");
-}

@@ -41,7 +41,7 @@ fn lines_around_the_length_of_a_part() {
             story.machine.write("web", Channel::Stdout, &line);
         }
         story.machine.write("web", Channel::Stdout, b"and no newline at the end");
-        story.machine.at(3_000, "end", |m| m.die("web"));
+        story.machine.when(3_000, "end", |m| m.is_followed("web"), |m| m.die("web"));
         story.run_through().assert_all();
     }
 }

@@ -1,0 +1,141 @@
+//! The binary from outside, without an engine: words, exit codes, and what it says when there is nothing to talk to.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn docklog() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docklog"));
+    command.env_remove("DOCKER_HOST").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    docklog().args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A path of this test alone, where nothing is.
+fn nowhere(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join("e.sock")
+}
+
+fn spawn(socket: &std::path::Path, more: &[&str]) -> Child {
+    docklog()
+        .arg("-H")
+        .arg(format!("unix://{}", socket.display()))
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Lets it run for a moment, then asks it to stop; its exit must follow within the promised second (and some patience
+/// for a busy machine).
+fn stop(child: Child, signal: Signal) -> Output {
+    std::thread::sleep(Duration::from_millis(700));
+    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+    let asked = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    output
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let help = run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Examples:") && help.stderr.is_empty());
+    let version = run(&["--version"]);
+    assert_eq!(text(&version.stdout), concat!("docklog ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn wrong_usage_is_named_and_ends_with_2() {
+    for (args, part) in [
+        (&["--tial", "5"][..], "--tial"),
+        (&["--tail", "many"], "'many'"),
+        (&["--since", "yesterday"], "--since: 'yesterday' is no time"),
+        (&["-o", "xml"], "xml"),
+        (&["/we(b/"], "/we(b/"),
+        (&["-H", "tcp://127.0.0.1:2375"], "only unix:// is supported"),
+        (&["--since", "1m", "--until", "5m"], "--since lies after --until"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(part), "{args:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_missing_engine_is_said_once_and_waited_for() {
+    let output = stop(spawn(&nowhere("missing"), &[]), Signal::SIGTERM);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("does not exist. Start Docker").count(), 1, "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_socket_without_a_listener_is_told_from_a_missing_one() {
+    let socket = nowhere("refused");
+    drop(UnixListener::bind(&socket).unwrap());
+    let output = stop(spawn(&socket, &[]), Signal::SIGINT);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr).matches("nobody listens on").count(), 1);
+}
+
+#[test]
+fn without_following_a_missing_engine_is_a_failure() {
+    let output = spawn(&nowhere("once"), &["--no-follow"]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("does not exist"));
+}
+
+#[test]
+fn a_silent_engine_does_not_delay_the_end() {
+    let socket = nowhere("silent");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let output = stop(spawn(&socket, &[]), Signal::SIGTERM);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn an_engine_that_talks_nonsense_is_named_and_survived() {
+    let socket = nowhere("nonsense");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = std::io::Write::write_all(&mut stream.unwrap(), b"SSH-2.0-OpenSSH_9.2p1 \x1b[2J\r\n\r\n");
+        }
+    });
+    let output = stop(spawn(&socket, &[]), Signal::SIGTERM);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(said.matches("GET /version").count(), 1, "{said}");
+    assert!(!said.contains('\x1b'), "{said}");
+}
+
+#[test]
+fn a_closed_stdout_ends_it_quietly() {
+    let socket = nowhere("closed");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let mut child = spawn(&socket, &[]);
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+}

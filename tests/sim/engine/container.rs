@@ -206,7 +206,8 @@ impl Container {
             self.copy(channel, dialect, |copier, emit| copier.close(now, emit));
         }
         self.state = State::Exited;
-        self.finished = now;
+        // Time goes on after the last line, even where a scenario lets everything happen at once.
+        self.finished = self.log.last().map_or(now, |record| now.max(record.stamp + 1));
         self.exit_code = code;
         let end = self.log_end();
         self.run_ends.resize(self.runs, end);

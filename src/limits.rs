@@ -64,8 +64,11 @@ pub const HISTORY_COMES: Duration = Duration::from_secs(1);
 /// How often the log of a stopped container is asked for while the engine can't open it.
 pub const BARRED_TRIES: u32 = 4;
 
-/// Pause before `connect` is repeated after EAGAIN (the engine's backlog is full).
+/// First pause before `connect` is repeated after EAGAIN (the engine's backlog is full); doubles, up to 64 times as long.
 pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
+
+/// So many full backlogs in a row are told.
+pub const BUSY_TOLD: u32 = 8;
 
 /// A log response may end up to 74 ms (seen) before the `die` event of its container: so long a container that is said
 /// to run isn't asked again.

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::timestamp::OwnedStamp;
-use crate::{Channel, Record, Stamp, limits};
+use crate::{Channel, Record, Stamp, Timestamp, limits};
 
 /// How an engine's parts make a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,11 @@ impl LineJoiner {
         for slot in 0..self.open.len() {
             self.close(slot, End::Unmarked, out);
         }
+    }
+
+    /// The lines that are open: their channels and times.
+    pub fn open_lines(&self) -> impl Iterator<Item = (Channel, Timestamp)> {
+        self.open.iter().flatten().filter_map(|open| Some((open.channel, open.stamp.as_ref()?.time)))
     }
 
     /// Forgets the open lines: the stream was cut, and they will come again, whole.

@@ -47,6 +47,8 @@ pub(super) struct Link {
     pub(super) api: Option<ApiVersion>,
     pub(super) kind: EngineKind,
     attempt: u32,
+    /// Times that its backlog was full, one after another.
+    busy: u32,
     /// That it is away has been said.
     told: bool,
     /// Time of the last event seen: where the next subscription goes on.
@@ -69,6 +71,7 @@ impl Default for Link {
             api: None,
             kind: EngineKind::Docker,
             attempt: 0,
+            busy: 0,
             told: false,
             last_event: None,
             repeated: None,
@@ -93,12 +96,23 @@ impl Core {
     pub(super) fn ask_version(&mut self) {
         self.link.state = State::Asking;
         self.link.api = None;
-        self.ask(Exchange::Version, limits::ANSWER);
+        self.ask(Exchange::Version);
+    }
+
+    /// The engine's backlog was full. Nothing announces room, so it is tried again by timer; everything else goes on.
+    pub(super) fn ask_later(&mut self, exchange: Exchange) {
+        let span = retry::backlog(self.link.busy);
+        self.link.busy = self.link.busy.saturating_add(1);
+        if self.link.busy == limits::BUSY_TOLD && !std::mem::replace(&mut self.link.told, true) {
+            self.say(Notice::EngineAway { host: self.rules.host.clone(), error: ConnectError::Busy });
+        }
+        self.timers.set(Timer::Ask(exchange), self.now.mono.after(span));
     }
 
     /// Opens an exchange and sets the time limit of its answer.
-    pub(super) fn ask(&mut self, exchange: Exchange, limit: std::time::Duration) {
+    pub(super) fn ask(&mut self, exchange: Exchange) {
         let api = self.link.api;
+        let limit = if matches!(exchange, Exchange::Inspect(_)) { limits::INSPECT } else { limits::ANSWER };
         let bytes = match exchange {
             Exchange::Version => request::version(),
             Exchange::Events => request::events(api, self.link.last_event),
@@ -150,7 +164,7 @@ impl Core {
             self.list();
         } else {
             self.link.repeated = self.link.last_event;
-            self.ask(Exchange::Events, limits::ANSWER);
+            self.ask(Exchange::Events);
         }
     }
 
@@ -182,7 +196,7 @@ impl Core {
         }
         self.link.listing = true;
         self.link.lists += 1;
-        self.ask(Exchange::List, limits::ANSWER);
+        self.ask(Exchange::List);
     }
 
     /// The list is over.
@@ -198,7 +212,7 @@ impl Core {
         }
         self.link.settled = true;
         self.link.told = false;
-        self.link.attempt = 0;
+        (self.link.attempt, self.link.busy) = (0, 0);
     }
 
     /// Compares the catalogue with the list: who is thought to run, but isn't in it and hasn't been heard of since, has
@@ -225,6 +239,7 @@ impl Core {
     fn lose(&mut self, end: End, what: &'static str) {
         for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
             self.timers.cancel(Timer::Answer(exchange));
+            self.timers.cancel(Timer::Ask(exchange));
             self.commands.push_back(Command::Close(exchange));
         }
         self.timers.cancel(Timer::Reconcile);
@@ -233,7 +248,6 @@ impl Core {
         let host = self.rules.host.clone();
         let notice = match end {
             End::Complete | End::Truncated => None, // it may be back at once; if it isn't, the next try tells why
-            End::Unconnected(ConnectError::Busy) => None,
             End::Unconnected(error) => Some(Notice::EngineAway { host, error }),
             End::Late => Some(Notice::EngineSilent { host }),
             End::Refused(refusal) => {

@@ -106,6 +106,11 @@ impl Core {
     pub(super) fn release(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             let stream = &mut container.stream;
+            for (channel, time) in stream.joiner.open_lines() {
+                if let Some(window) = stream.window.as_mut() {
+                    window.cut(channel, time);
+                }
+            }
             stream.joiner.clear();
             account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, 0, 0);
         }

@@ -37,7 +37,7 @@ use batch::Batch;
 use catalogue::Catalogue;
 use count::Counts;
 use discovery::Link;
-use exchange::{Command, End, Exchange, Input, StreamId};
+use exchange::{Command, ConnectError, End, Exchange, Input, StreamId};
 use memory::Memory;
 use notice::Notice;
 use retry::Chance;
@@ -149,6 +149,7 @@ impl Core {
                 self.commands.push_back(Command::Close(exchange));
                 self.ended(exchange, End::Late);
             }
+            Timer::Ask(exchange) => self.ask(exchange),
             Timer::Open(id) => self.enqueue(id),
             Timer::Reconcile => self.list(),
             Timer::Opens => {} // end_turn opens what is queued
@@ -182,6 +183,9 @@ impl Core {
 
     fn ended(&mut self, exchange: Exchange, end: End) {
         self.timers.cancel(Timer::Answer(exchange));
+        if end == End::Unconnected(ConnectError::Busy) && !matches!(exchange, Exchange::Logs(_)) {
+            return self.ask_later(exchange);
+        }
         match exchange {
             Exchange::Version => self.version_ended(end),
             Exchange::Events => self.events_ended(end),
@@ -247,9 +251,15 @@ impl Core {
     fn drop_stream(&mut self, id: StreamId) {
         self.close_session(id);
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
-        self.timers.cancel(Timer::Answer(Exchange::Inspect(id)));
-        self.timers.cancel(Timer::Open(id));
+        self.cancel_timers(id);
         self.catalogue.remove(id);
+    }
+
+    fn cancel_timers(&mut self, id: StreamId) {
+        let inspect = Exchange::Inspect(id);
+        for timer in [Timer::Open(id), Timer::Answer(inspect), Timer::Ask(inspect)] {
+            self.timers.cancel(timer);
+        }
     }
 
     /// The next thing to do.

@@ -21,10 +21,11 @@ enum Mark {
     At { time: Timestamp, lines: u32 },
 }
 
-/// The segments delivered of a line longer than the limit whose end hasn't come.
+/// A line whose end has not come: its session was cut, or it leaves in segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OpenLine {
     time: Timestamp,
+    /// Segments delivered of it.
     segments: u32,
 }
 
@@ -35,11 +36,20 @@ struct Half {
     open: Option<OpenLine>,
 }
 
-/// Where a stream stands: what it has delivered, per channel. A few dozen bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    stdout: Half,
-    stderr: Half,
+/// Where a stream stands: what it has delivered, per channel ([`half`]). A few dozen bytes.
+type Place = [Half; 2];
+
+/// What of one channel was seen in the present session.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Lines at the time of the mark.
+    lines: u32,
+    /// The last delivered line has come by.
+    reached: bool,
+    /// A new line has come by: all that follows is new.
+    live: bool,
+    /// A record older than the open line has come by, so that line will come whole.
+    before_open: bool,
 }
 
 /// How a stream that has no place yet begins.
@@ -73,19 +83,20 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Window {
     place: Place,
+    /// The place when this session was opened.
+    resumed: Place,
+    seen: [Seen; 2],
     begin: Begin,
     /// A session was opened.
     begun: bool,
     /// Messages asked for; `None`: the whole log.
     size: Option<u64>,
-    /// The first record must still be recognised.
+    /// This session is a window that may be too small.
+    doubtful: bool,
+    /// Its first record has not been recognised.
     unproven: bool,
-    /// Lines seen in this session at the time of the mark.
-    stdout_seen: u32,
-    stderr_seen: u32,
-    /// Past its mark, a channel is live.
-    stdout_live: bool,
-    stderr_live: bool,
+    /// It was too small: the next must be larger.
+    rejected: bool,
 }
 
 impl Window {
@@ -97,29 +108,29 @@ impl Window {
         };
         let half = Half { mark, open: None };
         Self {
-            place: Place { stdout: half, stderr: half },
+            place: [half; 2],
+            resumed: [half; 2],
+            seen: [Seen::default(); 2],
             begin,
             begun: false,
             size: Some(limits::WINDOW),
+            doubtful: false,
             unproven: false,
-            stdout_seen: 0,
-            stderr_seen: 0,
-            stdout_live: false,
-            stderr_live: false,
+            rejected: false,
         }
     }
 
     /// The request for the next session, and the start of its judgement.
     pub fn open(&mut self, id: ContainerId, follow: bool, until: Option<Timestamp>, engine: EngineKind) -> Logs {
-        (self.stdout_seen, self.stderr_seen) = (0, 0);
-        (self.stdout_live, self.stderr_live) = (false, false);
-        self.unproven = false;
+        self.seen = [Seen::default(); 2];
+        self.resumed = self.place;
+        (self.doubtful, self.unproven) = (false, false);
         let again = std::mem::replace(&mut self.begun, true);
         let (tail, since) = match self.begin {
             Begin::First if !self.delivered() => (Tail::All, None),
             Begin::History { tail, since } if !self.delivered() => (tail, since),
             Begin::Now(_) if !again => (Tail::Last(0), None),
-            _ if engine == EngineKind::Podman => (Tail::All, self.place.earliest()),
+            _ if engine == EngineKind::Podman => (Tail::All, earliest(&self.place)),
             _ => (self.suffix(), None),
         };
         Logs { id, follow, tail, since, until }
@@ -127,7 +138,11 @@ impl Window {
 
     /// A window of the present size, whose first record must prove that it is large enough.
     fn suffix(&mut self) -> Tail {
-        self.unproven = self.size.is_some();
+        if !std::mem::replace(&mut self.rejected, false) {
+            self.size = Some(limits::WINDOW);
+        }
+        self.doubtful = self.size.is_some();
+        self.unproven = self.doubtful;
         self.size.map_or(Tail::All, Tail::Last)
     }
 
@@ -138,86 +153,97 @@ impl Window {
         }
     }
 
-    /// Looks at a record before its line is whole. False: this window begins after records that we don't know; close the
-    /// session and open the next, larger one.
+    /// Looks at a record before its line is whole. False: this window begins after records that we don't know, or inside a
+    /// line; close the session and open the next, larger one.
     pub fn proves(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
-        if !self.unproven {
+        if !self.doubtful {
             return true;
         }
-        self.unproven = false;
-        let known = match (self.place.half(channel).mark, time) {
+        let first = std::mem::replace(&mut self.unproven, false);
+        let proven = (!first || self.knows(channel, time)) && self.has_line_begun(channel, time);
+        if !proven {
+            self.rejected = true;
+            self.size = self.size.map(|size| size * limits::WINDOW_GROWTH).filter(|&size| size <= limits::WINDOW_MOST);
+        }
+        proven
+    }
+
+    /// True if this record, or a later one of its channel, was delivered; or is older than what is wanted.
+    fn knows(&self, channel: Channel, time: Option<Timestamp>) -> bool {
+        match (self.resumed[half(channel)].mark, time) {
             (Mark::At { time: mark, .. }, Some(time)) => time <= mark,
             (Mark::Origin(origin), Some(time)) => time < origin,
             (Mark::Beginning, _) | (_, None) => false,
-        };
-        if known {
-            self.size = Some(limits::WINDOW);
-        } else {
-            self.size = self.size.map(|size| size * limits::WINDOW_GROWTH).filter(|&size| size <= limits::WINDOW_MOST);
         }
-        known
+    }
+
+    /// All parts of a line bear one time, so a window that begins inside a line can't be told from one that begins with it:
+    /// the window must hold a record of the channel from before.
+    fn has_line_begun(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
+        let seen = &mut self.seen[half(channel)];
+        let (Some(open), Some(time)) = (self.resumed[half(channel)].open, time) else { return true };
+        seen.before_open |= time < open.time;
+        seen.before_open
     }
 
     /// Decides about a whole line, or a segment of one, and notes what is delivered.
     pub fn judge(&mut self, channel: Channel, time: Option<Timestamp>, segment: Option<Segment>) -> Verdict {
         let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
-        let live = if is_stderr(channel) { self.stderr_live } else { self.stdout_live };
-        if !live && self.is_replay(channel, time, segment) {
+        if !self.seen[half(channel)].live && self.is_replay(channel, time, segment) {
             return Verdict::Replay;
         }
-        if is_stderr(channel) { self.stderr_live = true } else { self.stdout_live = true }
-        self.place.half_mut(channel).advance(time, segment);
+        let seen = &mut self.seen[half(channel)];
+        (seen.live, seen.reached) = (true, true);
+        self.place[half(channel)].advance(time, segment);
         Verdict::Deliver
     }
 
     fn is_replay(&mut self, channel: Channel, time: Timestamp, segment: Option<Segment>) -> bool {
-        let half = *self.place.half(channel);
-        if let (Some(open), Some(segment)) = (half.open, segment)
+        let Half { mark, open } = self.resumed[half(channel)];
+        if let (Some(open), Some(segment)) = (open, segment)
             && open.time == time
         {
             return segment.number <= open.segments;
         }
-        match half.mark {
-            Mark::Beginning => false,
+        let other = 1 - half(channel);
+        let seen = &mut self.seen[half(channel)];
+        match mark {
+            // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
+            Mark::Beginning => matches!(self.resumed[other].mark, Mark::At { .. }) && !self.seen[other].reached,
             Mark::Origin(origin) => time < origin,
-            Mark::At { time: mark, .. } if time < mark => true,
-            Mark::At { time: mark, .. } if time > mark => false,
-            Mark::At { lines, .. } => {
-                let seen = if is_stderr(channel) { &mut self.stderr_seen } else { &mut self.stdout_seen };
-                if segment.is_none_or(|segment| segment.last) {
-                    *seen += 1;
-                    return *seen <= lines;
-                }
-                *seen < lines
+            Mark::At { time: mark, .. } if time != mark => time < mark,
+            Mark::At { lines, .. } if segment.is_none_or(|segment| segment.last) => {
+                seen.lines += 1;
+                seen.reached |= seen.lines == lines;
+                seen.lines <= lines
             }
+            Mark::At { lines, .. } => seen.lines < lines,
         }
+    }
+
+    /// The session was cut while this line was open. It will come again, whole.
+    pub fn cut(&mut self, channel: Channel, time: Timestamp) {
+        self.place[half(channel)].open.get_or_insert(OpenLine { time, segments: 0 });
     }
 
     /// True once a line has been delivered.
     pub fn delivered(&self) -> bool {
-        [self.place.stdout, self.place.stderr]
-            .iter()
-            .any(|half| half.open.is_some() || matches!(half.mark, Mark::At { .. }))
+        self.place.iter().any(|half| half.open.is_some_and(|open| open.segments > 0) || matches!(half.mark, Mark::At { .. }))
     }
 }
 
-impl Place {
-    fn half(&self, channel: Channel) -> &Half {
-        if is_stderr(channel) { &self.stderr } else { &self.stdout }
-    }
+/// The earlier of both marks: what Podman, whose `tail` is broken, is asked for with `since`.
+fn earliest(place: &Place) -> Option<Timestamp> {
+    let times = place.map(|half| match half.mark {
+        Mark::Beginning => None,
+        Mark::Origin(time) | Mark::At { time, .. } => Some(time),
+    });
+    times.into_iter().flatten().min()
+}
 
-    fn half_mut(&mut self, channel: Channel) -> &mut Half {
-        if is_stderr(channel) { &mut self.stderr } else { &mut self.stdout }
-    }
-
-    /// The earlier of both marks: what Podman, whose `tail` is broken, is asked for with `since`.
-    fn earliest(&self) -> Option<Timestamp> {
-        let times = [self.stdout, self.stderr].map(|half| match half.mark {
-            Mark::Beginning => None,
-            Mark::Origin(time) | Mark::At { time, .. } => Some(time),
-        });
-        times.into_iter().flatten().min()
-    }
+/// Which half of a place: a TTY has one channel only, which is kept where stdout's would be.
+fn half(channel: Channel) -> usize {
+    usize::from(channel == Channel::Stderr)
 }
 
 impl Half {
@@ -233,12 +259,6 @@ impl Half {
         };
     }
 }
-
-/// A TTY has one channel only, which is kept where stdout's would be.
-fn is_stderr(channel: Channel) -> bool {
-    channel == Channel::Stderr
-}
-
 
 #[cfg(test)]
 mod tests {
@@ -350,6 +370,29 @@ mod tests {
         assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Deliver);
         open(&mut window);
         assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Replay);
+    }
+
+    #[test]
+    fn a_window_that_begins_inside_a_cut_line_is_too_small() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        session(&mut window, &[(OUT, 1), (ERR, 2), (ERR, 3)]);
+        window.cut(OUT, at(2));
+        open(&mut window);
+        assert_eq!(session(&mut window, &[(ERR, 3), (OUT, 2)]), None);
+        assert_eq!(open(&mut window).tail, Tail::Last(limits::WINDOW * limits::WINDOW_GROWTH));
+        let new = session(&mut window, &[(OUT, 1), (OUT, 2), (ERR, 2), (ERR, 3), (ERR, 4)]);
+        assert_eq!(new.as_deref(), Some(&[(OUT, 2), (ERR, 4)][..]));
+    }
+
+    #[test]
+    fn a_channel_that_was_never_wanted_before_begins_after_the_other() {
+        let mut window = Window::new(Begin::History { tail: Tail::Last(1), since: None });
+        open(&mut window);
+        session(&mut window, &[(OUT, 5)]);
+        open(&mut window);
+        let new = session(&mut window, &[(OUT, 3), (ERR, 4), (OUT, 5), (ERR, 4), (OUT, 6)]);
+        assert_eq!(new.as_deref(), Some(&[(ERR, 4), (OUT, 6)][..]));
     }
 
     #[test]

@@ -12,6 +12,12 @@ pub fn pause(attempt: u32, chance: &mut Chance) -> Duration {
     full - full.mul_f64(0.25 * chance.fraction())
 }
 
+/// Pause before `connect` is repeated after the `attempt`th EAGAIN: short, for a backlog empties in milliseconds, unless the
+/// engine hangs.
+pub fn backlog(attempt: u32) -> Duration {
+    limits::BACKLOG_RETRY.saturating_mul(1 << attempt.min(6))
+}
+
 /// A small seeded generator (xorshift64*): jitter needs to be spread, not secret, and a simulated run must repeat.
 #[derive(Clone, Debug)]
 pub struct Chance(u64);

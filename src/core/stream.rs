@@ -210,7 +210,7 @@ impl Core {
         }
         // The log first: it is what a container that is about to be removed takes away.
         if ask {
-            self.ask(Exchange::Inspect(id), limits::INSPECT);
+            self.ask(Exchange::Inspect(id));
         }
     }
 
@@ -304,7 +304,10 @@ impl Core {
             End::Complete => self.session_complete(id),
             End::Refused(refusal) => self.session_refused(id, &refusal),
             End::Unconnected(ConnectError::Busy) => {
-                self.wait(id, limits::BACKLOG_RETRY);
+                let Some(container) = self.catalogue.get_mut(id) else { return };
+                let span = retry::backlog(container.stream.attempt);
+                container.stream.attempt = container.stream.attempt.saturating_add(1);
+                self.wait(id, span);
             }
             End::Unconnected(ConnectError::Descriptors) => {
                 self.tell(id, |_| Notice::Descriptors);
@@ -445,8 +448,7 @@ impl Core {
 
     fn forget(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.remove(id) else { return };
-        self.timers.cancel(Timer::Open(id));
-        self.timers.cancel(Timer::Answer(Exchange::Inspect(id)));
+        self.cancel_timers(id);
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
         let (name, hex) = (container.source.name.clone(), container.source.id.to_string());
         let short = hex[..12].to_owned();

@@ -12,6 +12,8 @@ pub enum Timer {
     Engine,
     /// An answer is overdue.
     Answer(Exchange),
+    /// Ask this again: the engine's backlog was full.
+    Ask(Exchange),
     /// Open this stream's next session.
     Open(StreamId),
     /// Compare the catalogue with the engine's list.

@@ -25,8 +25,9 @@ pub struct Turn<W: World> {
     core: Core,
     connections: Table<Connection<W::Socket>>,
     tokens: HashMap<Exchange, Token>,
-    /// Connections that may be read; `parked`: those without a permit, which are tried again each turn.
+    /// Connections that are ready to run.
     run: VecDeque<Token>,
+    /// Those that are ready, but without a permit.
     parked: Vec<Token>,
     ready: Vec<Ready>,
     buffer: Box<[u8]>,
@@ -88,6 +89,7 @@ impl<W: World> Turn<W> {
                 self.talk();
                 return code;
             }
+            self.unpark();
             let hold = self.pace.hold(now.mono, std::mem::take(&mut self.load));
             if let Err(error) = self.wait(now, hold) {
                 self.messages.push(format!("docklog: waiting for events failed: {error}\n").as_bytes());
@@ -146,9 +148,20 @@ impl<W: World> Turn<W> {
         self.ready = marked;
     }
 
+    /// Whoever was parked and may read now runs in the next turn. Its readiness was told once and won't be told again.
+    fn unpark(&mut self) {
+        for token in std::mem::take(&mut self.parked) {
+            let Some(connection) = self.connections.get_mut(token) else { continue };
+            if permit(connection, &self.core) > 0 {
+                self.run.push_back(token);
+            } else {
+                self.parked.push(token);
+            }
+        }
+    }
+
     /// One round: each connection that is ready runs once, within its budget.
     fn run_connections(&mut self) {
-        self.run.extend(self.parked.drain(..));
         for _ in 0..self.run.len() {
             let Some(token) = self.run.pop_front() else { return };
             match self.run_one(token) {

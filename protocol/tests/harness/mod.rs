@@ -244,15 +244,21 @@ pub(crate) fn lines_from(data: &[u8]) {
     let Some((&[choices, a, b, c], rest)) = data.split_first_chunk() else { return };
     let (a, b, c) = (usize::from(a), usize::from(b), usize::from(c));
     if choices & 1 == 0 {
-        // A byte above 0xf0 stands for many, so that short inputs make lines of several parts.
-        let long = |byte: u8| (byte > 0xf0).then(|| 16_000 + usize::from(byte - 0xf1) * 64);
-        let widen = |&byte: &u8| std::iter::repeat_n(byte, long(byte).unwrap_or(1));
-        let texts: Vec<Vec<u8>> = rest
-            .split(|&byte| byte == b'\n')
-            .map(|text| text.iter().take(64).flat_map(widen).collect())
-            .collect();
-        let chunks = [a * 64, b, c];
-        return rechunked(&texts, choices & 2 != 0, (choices & 4 != 0).then_some(&chunks), &[c * 97, b, a]);
+        // A byte above 0xf0 stands for many, so that short inputs make lines of several parts; four do, to be quick.
+        let mut long = 4;
+        let mut widen = |&byte: &u8| {
+            let many = byte > 0xf0 && long > 0;
+            long -= usize::from(many);
+            std::iter::repeat_n(byte, if many { 16_000 + usize::from(byte - 0xf1) * 64 } else { 1 })
+        };
+        let lines = rest.split(|&byte| byte == b'\n').take(40);
+        let texts: Vec<Vec<u8>> =
+            lines.map(|text| text.iter().take(64).flat_map(&mut widen).collect()).collect();
+        // Small pieces where stamps and line ends are, large ones so that a long line is soon over.
+        let chunks = [b, c, a % 7, b, c, a * 64, 5000];
+        let feeds = [a, c, b % 5, c * 97, 7000];
+        let chunks = (choices & 4 != 0).then_some(&chunks[..]);
+        return rechunked(&texts, choices & 2 != 0, chunks, &feeds);
     }
     let channels = [Channel::Stdin, Channel::Stdout, Channel::Stderr, Channel::Tty, Channel::Engine];
     let records: Vec<Part> = rest

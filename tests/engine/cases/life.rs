@@ -8,7 +8,7 @@ use crate::engine::lines::{by_stream, texts};
 use crate::engine::oracle::{assert_agrees, held};
 use crate::engine::sequence::{assert_same, numbered};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// 200 containers that live as short as they can and are removed at once: all their lines, or the container is named as missed.
 pub(crate) fn short_lived_rm_containers(bench: &Bench) {
@@ -20,16 +20,23 @@ pub(crate) fn short_lived_rm_containers(bench: &Bench) {
     docklog.wait_for("the loop to run", |lines| !lines.is_empty());
     let containers: Vec<_> = (0..CONTAINERS).map(|n| Container::new(bench.name(&format!("{n:03}")), "out 3 0").removed_at_end()).collect();
     engine.run_all(&containers, 10);
-    let unread = || {
+    // Names of those that are not complete: said to be so, and not.
+    let incomplete = || {
         let (streams, stderr) = (by_stream(&docklog.lines()), docklog.stderr());
-        let missing = |container: &&Container| streams.get(&(container.name().to_owned(), "stdout".into())).is_none_or(|lines| lines.len() < 3);
-        let (named, silent): (Vec<_>, Vec<_>) = containers.iter().filter(missing).partition(|container| stderr.contains(container.name()));
-        (named.len(), silent.iter().map(|container| container.name().to_owned()).collect::<Vec<_>>())
+        let count = |name: &str| streams.get(&(name.to_owned(), "stdout".into())).map_or(0, Vec::len);
+        let names = containers.iter().map(Container::name).filter(|name| count(name) < 3);
+        names.map(|name| format!("{name} ({} lines)", count(name))).partition(|name| stderr.contains(name.split(' ').next().unwrap()))
     };
-    docklog.wait_until("every container's lines, or its name as missed", || unread().1.is_empty());
-    sleep(Duration::from_millis(500));
-    let (missed, _) = unread();
-    println!("{}: {missed} of {CONTAINERS} short-lived containers were removed before their log could be read", bench.version.0);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let (said, silent): (Vec<String>, Vec<String>) = loop {
+        let found: (Vec<String>, Vec<String>) = incomplete();
+        if found.1.is_empty() || Instant::now() > deadline {
+            break found;
+        }
+        sleep(Duration::from_millis(100));
+    };
+    assert!(silent.is_empty(), "neither complete nor named as missed: {silent:?}; stderr: {}", docklog.stderr());
+    println!("{}: the engine removed {} of {CONTAINERS} short-lived containers before docklog could read their log", bench.version.0, said.len());
     let finished = docklog.terminate();
     for container in &containers {
         let found = texts(&finished.lines, container.name(), "stdout");

@@ -156,6 +156,13 @@ pub(crate) struct Finished {
     pub(crate) took: Duration,
 }
 
+impl Finished {
+    /// True if one of its messages holds this text.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        messages(&self.stderr).any(|line| line.contains(text))
+    }
+}
+
 impl Docklog {
     pub(crate) fn process(&self) -> Process {
         Process(self.child.id())
@@ -187,8 +194,9 @@ impl Docklog {
         sleep(Duration::from_millis(300));
     }
 
-    pub(crate) fn wait_for_stderr(&self, text: &str) {
-        self.wait_until(&format!("{text:?} on stderr"), || self.stderr.lock().unwrap().contains(text));
+    /// Waits until it says something that holds this text.
+    pub(crate) fn wait_for_message(&self, text: &str) {
+        self.wait_until(&format!("a message with {text:?}"), || self.said(text) > 0);
     }
 
     /// Waits for anything at all; panics with what docklog said when it doesn't come.
@@ -203,6 +211,11 @@ impl Docklog {
             );
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// How many of its messages (not of its debugging output) hold this text.
+    pub(crate) fn said(&self, text: &str) -> usize {
+        messages(&self.stderr()).filter(|line| line.contains(text)).count()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -238,6 +251,11 @@ impl Docklog {
         }
         Finished { status, lines: std::mem::take(&mut self.lines.lock().unwrap()), stderr: self.stderr(), took }
     }
+}
+
+/// docklog's own messages.
+fn messages(stderr: &str) -> impl Iterator<Item = &str> {
+    stderr.lines().filter(|line| line.starts_with("docklog: "))
 }
 
 fn tail(text: &str) -> String {

@@ -132,10 +132,21 @@ impl Machine {
         self.script.insert((at, self.next_act), Act { label: label.into(), run: Box::new(run) });
     }
 
-    /// Plans an act for a point in time, or as soon after it as `condition` holds.
+    /// Plans an act for a point in time, or as soon after it as `condition` holds; not at all if that takes a minute.
     pub fn when(
         &mut self,
         ms: u64,
+        label: &str,
+        condition: impl Fn(&Machine) -> bool + 'static,
+        run: impl FnOnce(&mut Machine) + 'static,
+    ) {
+        self.try_until(ms, ms + 60_000, label, condition, run);
+    }
+
+    fn try_until(
+        &mut self,
+        ms: u64,
+        last_ms: u64,
         label: &str,
         condition: impl Fn(&Machine) -> bool + 'static,
         run: impl FnOnce(&mut Machine) + 'static,
@@ -144,8 +155,8 @@ impl Machine {
         self.at(ms, label, move |machine| {
             if condition(machine) {
                 run(machine);
-            } else {
-                machine.when(machine.now / MS + 300, &again, condition, run);
+            } else if ms < last_ms {
+                machine.try_until(ms + 300, last_ms, &again, condition, run);
             }
         });
     }

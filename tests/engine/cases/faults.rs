@@ -78,10 +78,9 @@ pub(crate) fn no_engine_at_first(bench: &Bench) {
     let socket = engine.socket();
     let socket = socket.to_str().unwrap();
     let docklog = Launch::on(engine.host()).start();
-    docklog.wait_for_stderr(socket);
+    docklog.wait_for_message(socket);
     sleep(Duration::from_secs(3));
-    let said = docklog.stderr();
-    assert_eq!(said.lines().filter(|line| line.contains(socket)).count(), 1, "said more than once: {said}");
+    assert_eq!(docklog.said(socket), 1, "said more than once: {}", docklog.stderr());
     engine.launch();
     engine.import();
     let name = bench.name("first");

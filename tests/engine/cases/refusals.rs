@@ -2,7 +2,7 @@
 
 use crate::engine::bench::Bench;
 use crate::engine::container::Container;
-use crate::engine::docklog::{Docklog, Launch};
+use crate::engine::docklog::Launch;
 use crate::engine::proxy::{Conduct, Proxy};
 use std::fs;
 use std::thread::sleep;
@@ -19,10 +19,6 @@ fn refuse_logs(path: &str) -> Conduct {
     if path.contains("/logs") { Conduct::Refuse } else { Conduct::Pass }
 }
 
-fn times_named(docklog: &Docklog, name: &str) -> usize {
-    docklog.stderr().lines().filter(|line| line.contains(name)).count()
-}
-
 /// A log driver that can't be read: named once, asked once.
 pub(crate) fn unreadable_driver_is_said_once(bench: &Bench) {
     let engine = bench.engine();
@@ -34,11 +30,11 @@ pub(crate) fn unreadable_driver_is_said_once(bench: &Bench) {
     engine.run(&Container::new(bench.name("readable"), "out 10 0 hold"));
     docklog.wait_for_count(10);
     for name in [&early, &late] {
-        docklog.wait_for_stderr(name);
+        docklog.wait_for_message(name);
     }
     sleep(WATCH);
     for (name, id) in [(&early, first), (&late, second)] {
-        assert_eq!(times_named(&docklog, name), 1, "{}", docklog.stderr());
+        assert_eq!(docklog.said(name), 1, "{}", docklog.stderr());
         let requests = proxy.count(|path| path.contains(&id) && path.contains("/logs"));
         assert!(requests <= 2, "{requests} requests for a log that can't be read");
     }
@@ -53,11 +49,11 @@ pub(crate) fn proxy_403_said_once(bench: &Bench) {
     let ids: Vec<_> = names.iter().map(|name| engine.run(&Container::new(name, "out 10 0 hold"))).collect();
     let docklog = Launch::on(proxy.host()).args(["--tail", "all", &bench.pattern()]).start();
     for name in &names {
-        docklog.wait_for_stderr(name);
+        docklog.wait_for_message(name);
     }
     sleep(WATCH);
     for (name, id) in names.iter().zip(&ids) {
-        assert_eq!(times_named(&docklog, name), 1, "{}", docklog.stderr());
+        assert_eq!(docklog.said(name), 1, "{}", docklog.stderr());
         let requests = proxy.count(|path| path.contains(id) && path.contains("/logs"));
         assert!(requests <= 2, "{requests} requests for a log that is forbidden");
     }
@@ -73,10 +69,10 @@ pub(crate) fn engine_error_is_no_line(bench: &Bench) {
     let inspected = engine.api().get(&format!("/containers/{id}/json"));
     fs::remove_file(inspected["LogPath"].as_str().unwrap()).unwrap();
     let docklog = Launch::on(proxy.host()).args(["--tail", "all", &bench.pattern()]).start();
-    docklog.wait_for_stderr(&name);
+    docklog.wait_for_message(&name);
     sleep(WATCH);
     let requests = proxy.count(|path| path.contains(&id) && path.contains("/logs"));
     assert!(requests <= 12, "{requests} requests in {WATCH:?}");
-    assert_eq!(times_named(&docklog, &name), 1, "{}", docklog.stderr());
+    assert_eq!(docklog.said(&name), 1, "{}", docklog.stderr());
     assert!(docklog.terminate().lines.is_empty());
 }

@@ -28,6 +28,10 @@ use crate::limits;
 const OLDEST_API: ApiVersion = ApiVersion { major: 1, minor: 24 };
 const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 
+/// From this version on (Docker 23) a follow gives a container's last line even if it has no newline. Before, the engine
+/// logs such a rest only after it has told its followers that the container has ended.
+const FOLLOWS_TO_THE_END: ApiVersion = ApiVersion { major: 1, minor: 42 };
+
 /// Our relation to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -88,6 +92,11 @@ impl Link {
     /// True if the engine answers.
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up
+    }
+
+    /// False if a follow that has ended well may have left the container's last line behind.
+    pub(super) fn follows_to_the_end(&self) -> bool {
+        self.kind == EngineKind::Podman || self.api.is_none_or(|api| api >= FOLLOWS_TO_THE_END)
     }
 }
 

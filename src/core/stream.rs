@@ -85,6 +85,8 @@ pub struct Stream {
     /// The container had ended when this session's head came. An engine that is removing it may then have made its log
     /// anew, empty, just to read it.
     pub(super) late: bool,
+    /// This session follows.
+    pub(super) follow: bool,
     /// When the head came.
     pub(super) head_at: Mono,
     /// The last session ended whole.
@@ -119,6 +121,7 @@ impl Stream {
             caught: false,
             barred: false,
             late: false,
+            follow: false,
             head_at: Mono::default(),
             complete: false,
             started: false,
@@ -216,12 +219,13 @@ impl Core {
 
     fn open_session(&mut self, id: StreamId) {
         let (api, kind) = (self.link.api, self.link.kind);
-        let follow_all = !self.rules.no_follow;
         let until = self.rules.until;
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        let Some(window) = container.stream.window.as_mut() else { return };
-        let logs = window.open(container.source.id, follow_all && container.running, until, kind);
+        let follow = !self.rules.no_follow && container.running;
         let stream = &mut container.stream;
+        let Some(window) = stream.window.as_mut() else { return };
+        let logs = window.open(container.source.id, follow, until, kind);
+        stream.follow = follow;
         stream.joiner = LineJoiner::new(if kind == docklog_protocol::EngineKind::Podman { Parts::Podman } else { Parts::Docker }, wire::LINE);
         stream.phase = Phase::Open { head: false };
         (stream.discarding, stream.fruitful, stream.barred, stream.again) = (false, false, false, false);
@@ -338,8 +342,9 @@ impl Core {
         } else if stream.again && follow {
             stream.attempt = 0;
             self.enqueue(id);
-        } else if container.running && follow {
-            // Either the `die` event is still on its way, or the engine gave up on a log it can't read on.
+        } else if (container.running && follow) || (stream.follow && !self.link.follows_to_the_end()) {
+            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or it is one whose
+            // follow leaves the rest of the last line behind: then, once more without following.
             if stream.fruitful {
                 stream.attempt = 0;
             }
@@ -413,6 +418,7 @@ impl Core {
 
     /// Nothing more to read for now: the container doesn't run.
     fn rest(&mut self, id: StreamId) {
+        self.timers.cancel(Timer::Open(id));
         let Some(container) = self.catalogue.get_mut(id) else { return };
         if container.stream.phase != Phase::Never {
             container.stream.phase = Phase::Idle;
@@ -430,18 +436,18 @@ impl Core {
     pub(super) fn stopped(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         container.running = false;
-        if container.stream.phase == Phase::Waiting && container.stream.complete {
-            self.timers.cancel(Timer::Open(id));
+        let owed = container.stream.follow && !self.link.follows_to_the_end();
+        if container.stream.phase == Phase::Waiting && container.stream.complete && !owed {
             self.rest(id);
         }
     }
 
     /// The container was removed.
     pub(super) fn removed(&mut self, id: StreamId) {
-        self.stopped(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        container.gone = true;
-        if container.stream.is_at_rest() {
+        (container.running, container.gone) = (false, true);
+        let waits_for_nothing = container.stream.phase == Phase::Waiting && container.stream.complete;
+        if container.stream.is_at_rest() || waits_for_nothing {
             self.forget(id);
         }
     }

@@ -253,9 +253,10 @@ impl Docklog {
     }
 }
 
-/// docklog's own messages.
+/// docklog's messages to its user.
 fn messages(stderr: &str) -> impl Iterator<Item = &str> {
-    stderr.lines().filter(|line| line.starts_with("docklog: "))
+    let debugging = |message: &str| ["trace:", "debug:", "info:"].iter().any(|level| message.starts_with(level));
+    stderr.lines().filter(move |line| line.strip_prefix("docklog: ").is_some_and(|message| !debugging(message)))
 }
 
 fn tail(text: &str) -> String {

@@ -158,12 +158,13 @@ impl Outcome {
     }
 }
 
-/// Seeds to try: one from DOCKLOG_SEED, or DOCKLOG_SEEDS many, or `count`.
+/// Seeds to try: that of DOCKLOG_SEED; or DOCKLOG_SEEDS many (`count` if it isn't set) from DOCKLOG_FIRST on.
 pub fn seeds(count: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("DOCKLOG_FIRST").unwrap_or(1);
     match number("DOCKLOG_SEED") {
         Some(seed) => vec![seed],
-        None => (1..=number("DOCKLOG_SEEDS").unwrap_or(count)).collect(),
+        None => (first..first + number("DOCKLOG_SEEDS").unwrap_or(count)).collect(),
     }
 }
 

@@ -370,4 +370,16 @@ mod tests {
         joiner.push(record(Stdout, 1, &text, false), &mut |line| same = core::ptr::eq(line.text, &text[..]));
         assert!(same && !joiner.is_open());
     }
+
+    #[test]
+    fn a_cut_stream_tells_its_open_lines_and_forgets_them() {
+        let mut joiner = LineJoiner::new(Parts::Podman, 1024);
+        let time = Timestamp { seconds: 5, nanos: 0 };
+        let stamp = Some(Stamp { raw: "1970-01-01T00:00:05Z", time });
+        joiner.push(Record { channel: Channel::Stderr, stamp, text: b"half", part: true }, &mut |_| unreachable!());
+        assert_eq!(joiner.open_lines().collect::<Vec<_>>(), [(Channel::Stderr, time)]);
+        joiner.clear();
+        assert_eq!(joiner.open_lines().count() + joiner.held(), 0);
+        joiner.finish(&mut |_| unreachable!());
+    }
 }

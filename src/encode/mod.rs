@@ -45,6 +45,13 @@ impl Encoder {
         Self::Raw(pretty::Raw::new(look))
     }
 
+    /// Lines of a container of this name will come: names align from the first line on.
+    pub fn expect(&mut self, name: &str) {
+        if let Self::Pretty(pretty) = self {
+            pretty.expect(name);
+        }
+    }
+
     /// Appends one line, with its line end.
     pub fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
         match self {

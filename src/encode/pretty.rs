@@ -20,9 +20,13 @@ impl Pretty {
         Self { look, width: 0 }
     }
 
+    pub(super) fn expect(&mut self, name: &str) {
+        self.width = self.width.max(name.chars().count()).min(limits::NAME_COLUMNS);
+    }
+
     pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
         let name = &line.source.name;
-        self.width = self.width.max(name.chars().count()).min(limits::NAME_COLUMNS);
+        self.expect(name);
         let colour = COLOURS[colour(line.source)];
         if self.look.colour {
             out.extend_from_slice(format!("\x1b[{colour}m").as_bytes());
@@ -101,6 +105,8 @@ mod tests {
         let mut plain = Encoder::pretty(Look::default());
         assert_eq!(encode(&mut plain, "database", b"a"), "database | a\n");
         assert_eq!(encode(&mut plain, "web", b"b"), "web      | b\n");
+        plain.expect("a-longer-name");
+        assert_eq!(encode(&mut plain, "web", b"c"), "web           | c\n");
         let coloured = Look { colour: true, ..Look::default() };
         let (mut one, mut two) = (Encoder::pretty(coloured), Encoder::pretty(coloured));
         let line = encode(&mut one, "web", b"b");

@@ -27,6 +27,11 @@ impl Delivery {
         Self { encoder, batch: None, piece: Vec::new(), written: 0, open: true }
     }
 
+    /// Lines of a container of this name will come.
+    pub fn expect(&mut self, name: &str) {
+        self.encoder.expect(name);
+    }
+
     /// Writes what there is, as far as stdout takes it and a turn may last. True if it stopped for the turn's sake.
     ///
     /// # Errors

@@ -83,8 +83,8 @@ impl<W: World> Turn<W> {
         let mut now = self.world.now();
         loop {
             self.carry_out();
-            self.deliver();
             self.talk();
+            self.deliver();
             if let Some(code) = self.over() {
                 self.talk();
                 return code;
@@ -258,6 +258,9 @@ impl<W: World> Turn<W> {
     }
 
     fn say(&mut self, notice: &Notice) {
+        if let Notice::Joined { name } = notice {
+            self.delivery.expect(name);
+        }
         let mut line = Vec::new();
         match notice.weight() {
             Weight::Warning => line.extend_from_slice(b"docklog: "),

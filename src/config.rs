@@ -115,7 +115,10 @@ impl Settings {
 
 fn rules(args: &Args, around: &Surroundings, host: String) -> Result<Rules, String> {
     let moment = |text: &Option<String>, option| {
-        text.as_deref().map(|text| moment::parse(text, around.now)).transpose().map_err(|error| format!("{option}: {error}"))
+        text.as_deref()
+            .map(|text| moment::parse(text, around.now))
+            .transpose()
+            .map_err(|error| format!("{option}: {error}"))
     };
     let tail = args.tail.as_deref().map(tail).transpose()?;
     let since = moment(&args.since, "--since")?;
@@ -155,7 +158,10 @@ fn selection(args: &Args, around: &Surroundings) -> Result<Selection, String> {
 fn tail(text: &str) -> Result<Tail, String> {
     match text {
         "all" => Ok(Tail::All),
-        _ => text.parse().map(Tail::Last).map_err(|_| format!("--tail is a number of lines or 'all', not '{text}'")),
+        _ => text
+            .parse()
+            .map(Tail::Last)
+            .map_err(|_| format!("--tail is a number of lines or 'all', not '{text}'")),
     }
 }
 
@@ -165,7 +171,9 @@ fn socket(host: Option<&str>) -> Result<(String, PathBuf), String> {
     let path = match host.split_once("://") {
         Some(("unix", path)) => path,
         Some((scheme, _)) => {
-            return Err(format!("host {host}: only unix:// is supported so far, not {scheme}://; run docklog on the engine's machine"));
+            return Err(format!(
+                "host {host}: only unix:// is supported so far, not {scheme}://; run docklog on the engine's machine"
+            ));
         }
         None if host.starts_with('/') => host,
         None => return Err(format!("host {host}: expected unix:///path/to/docker.sock")),
@@ -186,9 +194,12 @@ pub fn own_container() -> Option<ContainerId> {
 }
 
 fn find_own_container(mountinfo: &str, cgroup: &str) -> Option<ContainerId> {
-    let mounted = mountinfo.lines().filter(|line| line.contains("/etc/hostname") || line.contains("/etc/resolv.conf"));
+    let mounted =
+        mountinfo.lines().filter(|line| line.contains("/etc/hostname") || line.contains("/etc/resolv.conf"));
     mounted.chain(cgroup.lines()).find_map(|line| {
-        line.split(|c: char| !c.is_ascii_hexdigit()).filter(|part| part.len() == 64).find_map(ContainerId::parse)
+        line.split(|c: char| !c.is_ascii_hexdigit())
+            .filter(|part| part.len() == 64)
+            .find_map(ContainerId::parse)
     })
 }
 
@@ -202,8 +213,11 @@ mod tests {
 
     #[test]
     fn the_socket_is_found_in_the_order_option_variable_default() {
-        let around = Surroundings { docker_host: Some("unix:///run/a.sock".to_owned()), ..Surroundings::default() };
-        let of = |typed: &[&str], around| settings(typed, around).map(|settings| settings.socket.display().to_string());
+        let around =
+            Surroundings { docker_host: Some("unix:///run/a.sock".to_owned()), ..Surroundings::default() };
+        let of = |typed: &[&str], around| {
+            settings(typed, around).map(|settings| settings.socket.display().to_string())
+        };
         assert_eq!(of(&["-H", "unix:///run/b.sock"], &around).as_deref(), Ok("/run/b.sock"));
         assert_eq!(of(&[], &around).as_deref(), Ok("/run/a.sock"));
         assert_eq!(of(&[], &Surroundings::default()).as_deref(), Ok(DEFAULT_SOCKET));
@@ -226,7 +240,9 @@ mod tests {
 
     #[test]
     fn one_channel_alone_or_both() {
-        let channels = |typed: &[&str]| settings(typed, &Surroundings::default()).map(|s| (s.rules.stdout, s.rules.stderr));
+        let channels = |typed: &[&str]| {
+            settings(typed, &Surroundings::default()).map(|s| (s.rules.stdout, s.rules.stderr))
+        };
         assert_eq!(channels(&[]), Ok((true, true)));
         assert_eq!(channels(&["--stdout"]), Ok((true, false)));
         assert_eq!(channels(&["--stderr"]), Ok((false, true)));
@@ -239,7 +255,10 @@ mod tests {
         let history = |typed: &[&str]| settings(typed, &around).map(|settings| settings.rules.history);
         assert_eq!(history(&[]), Ok(None));
         assert_eq!(history(&["-n", "5"]), Ok(Some((Tail::Last(5), None))));
-        assert_eq!(history(&["--since", "10s"]), Ok(Some((Tail::All, Some(Timestamp { seconds: 990, nanos: 0 })))));
+        assert_eq!(
+            history(&["--since", "10s"]),
+            Ok(Some((Tail::All, Some(Timestamp { seconds: 990, nanos: 0 }))))
+        );
         assert!(history(&["-n", "-5"]).is_err());
         assert!(history(&["--since", "1s", "--until", "10s"]).is_err());
     }
@@ -247,7 +266,9 @@ mod tests {
     #[test]
     fn the_own_container_is_recognised_by_its_mounts_or_its_cgroup() {
         let id = "0123456789abcdef".repeat(4);
-        let mount = format!("701 690 254:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda1 rw");
+        let mount = format!(
+            "701 690 254:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda1 rw"
+        );
         let expected = ContainerId::parse(&id);
         assert!(expected.is_some());
         assert_eq!(find_own_container(&mount, ""), expected);

@@ -26,7 +26,8 @@ fn text(bytes: &[u8]) -> String {
 
 /// A path of this test alone, where nothing is.
 fn nowhere(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}-{}", std::process::id()));
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder.join("e.sock")
 }

@@ -3,7 +3,11 @@
 //! `.ci/engines` installs the engines. Where one is missing, its tests are reported as ignored, with the reason; with
 //! `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test runs, but that program is measured.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can't go on panics, and a test program prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on panics, and a test program prints"
+)]
 
 mod engine {
     pub(crate) mod api;
@@ -61,11 +65,19 @@ fn trials(required: bool) -> Vec<Trial> {
             eprintln!("{}: tests {}: {reason}", version.0, if required { "fail" } else { "are ignored" });
         }
     }
-    let all = cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
-    all.map(|((name, test), (version, missing))| trial(*version, name, *test, missing.clone(), required)).collect()
+    let all =
+        cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
+    all.map(|((name, test), (version, missing))| trial(*version, name, *test, missing.clone(), required))
+        .collect()
 }
 
-fn trial(version: Version, name: &'static str, test: cases::Test, missing: Option<String>, required: bool) -> Trial {
+fn trial(
+    version: Version,
+    name: &'static str,
+    test: cases::Test,
+    missing: Option<String>,
+    required: bool,
+) -> Trial {
     let ignored = missing.is_some() && !required;
     let trial = Trial::test(format!("{}::{name}", version.0), move || {
         if let Some(reason) = missing {

@@ -48,8 +48,18 @@ fn assert_absent(folder: &str, banned: &[&str], except: &[&str]) {
 #[test]
 fn decisions_touch_nothing() {
     let outside = [
-        "crate::shell", "crate::web", "mio::", "hyper::", "nix::", "std::net", "std::fs", "std::thread", "Instant::now",
-        "SystemTime::now", "std::os", "std::env",
+        "crate::shell",
+        "crate::web",
+        "mio::",
+        "hyper::",
+        "nix::",
+        "std::net",
+        "std::fs",
+        "std::thread",
+        "Instant::now",
+        "SystemTime::now",
+        "std::os",
+        "std::env",
     ];
     assert_absent("src/core", &outside, &[]);
     assert_absent("src/encode", &outside, &[]);
@@ -104,8 +114,12 @@ fn functions_can_be_seen_whole() {
 fn every_limit_is_used() {
     for (limits, folder) in [("src/limits.rs", "src"), ("protocol/src/limits.rs", "protocol/src")] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(limits)).unwrap();
-        let all: String =
-            sources(folder).into_iter().chain(sources("src")).filter(|(path, _)| !path.ends_with("limits.rs")).map(|(_, text)| text).collect();
+        let all: String = sources(folder)
+            .into_iter()
+            .chain(sources("src"))
+            .filter(|(path, _)| !path.ends_with("limits.rs"))
+            .map(|(_, text)| text)
+            .collect();
         for name in text.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next()) {
             assert!(all.contains(name), "{limits}: nobody uses {name}");
         }

@@ -150,7 +150,9 @@ fn log_to(messages: &Messages) {
     let logger = env_logger::Builder::new()
         .parse_env(env_logger::Env::default().default_filter_or("off"))
         .target(target)
-        .format(|out, record| writeln!(out, "docklog: {}: {}", record.level().as_str().to_lowercase(), record.args()))
+        .format(|out, record| {
+            writeln!(out, "docklog: {}: {}", record.level().as_str().to_lowercase(), record.args())
+        })
         .try_init();
     drop(logger); // there is one already when a test or a demo runs docklog twice
 }
@@ -211,7 +213,8 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_kept() {
-        let args = Args::parse(["web", "-n5", "-atojson", "/api/", "--label=a=b", "--no-color"]).expect("fine");
+        let args =
+            Args::parse(["web", "-n5", "-atojson", "/api/", "--label=a=b", "--no-color"]).expect("fine");
         assert_eq!(args.patterns, ["web", "/api/"]);
         assert_eq!(args.tail.as_deref(), Some("5"));
         assert_eq!(args.labels, ["a=b"]);
@@ -220,7 +223,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (typed, part) in [("--tial", "--tial"), ("--tail", "--tail"), ("-z", "-z"), ("--output=xml", "xml")] {
+        for (typed, part) in
+            [("--tial", "--tial"), ("--tail", "--tail"), ("-z", "-z"), ("--output=xml", "xml")]
+        {
             let error = Args::parse([typed]).expect_err(typed);
             assert!(error.contains(part), "{typed}: {error}");
         }

@@ -303,9 +303,9 @@ impl Core {
         {
             return;
         }
-        let opening = if self.link.settled { Opening::AfterLastEnd(None) } else { Opening::As(self.begin(running)) };
-        let stopped_wanted =
-            self.rules.stopped_too && (self.rules.all || self.rules.selection.is_explicit());
+        let opening =
+            if self.link.settled { Opening::AfterLastEnd(None) } else { Opening::As(self.begin(running)) };
+        let stopped_wanted = self.rules.stopped_too && (self.rules.all || self.rules.selection.is_explicit());
         let Some(id) = self.insert(listed.id, listed.name, opening) else { return };
         if let Some(container) = self.catalogue.get_mut(id) {
             container.listed = list;
@@ -322,9 +322,7 @@ impl Core {
         match self.rules.history {
             Some((Tail::Last(0), _)) => Begin::Now(self.now.wall),
             Some((tail, since)) => Begin::History { tail, since },
-            None if self.rules.no_follow || !running => {
-                Begin::History { tail: Tail::All, since: None }
-            }
+            None if self.rules.no_follow || !running => Begin::History { tail: Tail::All, since: None },
             None => Begin::Now(self.now.wall),
         }
     }

@@ -3,13 +3,13 @@
 use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 
 use super::Core;
+use super::Rules;
 use super::batch::{Batch, Source};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
 use super::place::{Verdict, Window};
 use super::stream::{FormatKnown, Phase};
-use super::Rules;
 
 impl Core {
     /// How many wire bytes of this stream may be read now. Zero: don't read; [`Core::end_turn`] may change that.
@@ -60,7 +60,13 @@ impl Core {
     pub fn fed(&mut self, id: StreamId, frame: usize) {
         if let Some(container) = self.catalogue.get_mut(id) {
             let stream = &mut container.stream;
-            account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, stream.joiner.held(), frame);
+            account(
+                &mut self.memory,
+                &mut stream.lines_held,
+                &mut stream.frame_held,
+                stream.joiner.held(),
+                frame,
+            );
         }
         self.memory.open_is(self.batch.size());
     }

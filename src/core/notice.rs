@@ -134,13 +134,17 @@ fn away(host: &str, error: &ConnectError) -> String {
             "no engine: {host} does not exist. Start Docker (systemctl start docker), or name its socket with -H or DOCKER_HOST."
         ),
         ConnectError::Refused => {
-            format!("no engine: nobody listens on {host}. Start Docker (systemctl start docker), or name another socket with -H or DOCKER_HOST.")
+            format!(
+                "no engine: nobody listens on {host}. Start Docker (systemctl start docker), or name another socket with -H or DOCKER_HOST."
+            )
         }
         ConnectError::Denied => format!(
             "no permission to open {host}. Join its group (sudo usermod -aG docker $USER, then log in again), or run docklog as root."
         ),
         ConnectError::Busy => format!("the engine at {host} is busy: its queue of connections is full."),
-        ConnectError::Descriptors => "no file descriptor is left: raise the limit (ulimit -n, LimitNOFILE=).".to_owned(),
+        ConnectError::Descriptors => {
+            "no file descriptor is left: raise the limit (ulimit -n, LimitNOFILE=).".to_owned()
+        }
         ConnectError::Other(words) => format!("can't connect to {host}: {words}."),
     }
 }

@@ -121,7 +121,13 @@ impl Window {
     }
 
     /// The request for the next session, and the start of its judgement.
-    pub fn open(&mut self, id: ContainerId, follow: bool, until: Option<Timestamp>, engine: EngineKind) -> Logs {
+    pub fn open(
+        &mut self,
+        id: ContainerId,
+        follow: bool,
+        until: Option<Timestamp>,
+        engine: EngineKind,
+    ) -> Logs {
         self.seen = [Seen::default(); 2];
         self.resumed = self.place;
         (self.doubtful, self.unproven) = (false, false);
@@ -163,7 +169,10 @@ impl Window {
         let proven = (!first || self.knows(channel, time)) && self.has_line_begun(channel, time);
         if !proven {
             self.rejected = true;
-            self.size = self.size.map(|size| size * limits::WINDOW_GROWTH).filter(|&size| size <= limits::WINDOW_MOST);
+            self.size = self
+                .size
+                .map(|size| size * limits::WINDOW_GROWTH)
+                .filter(|&size| size <= limits::WINDOW_MOST);
         }
         proven
     }
@@ -209,7 +218,9 @@ impl Window {
         let seen = &mut self.seen[half(channel)];
         match mark {
             // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
-            Mark::Beginning => matches!(self.resumed[other].mark, Mark::At { .. }) && !self.seen[other].reached,
+            Mark::Beginning => {
+                matches!(self.resumed[other].mark, Mark::At { .. }) && !self.seen[other].reached
+            }
             Mark::Origin(origin) => time < origin,
             Mark::At { time: mark, .. } if time != mark => time < mark,
             Mark::At { lines, .. } if segment.is_none_or(|segment| segment.last) => {
@@ -228,7 +239,9 @@ impl Window {
 
     /// True once a line has been delivered.
     pub fn delivered(&self) -> bool {
-        self.place.iter().any(|half| half.open.is_some_and(|open| open.segments > 0) || matches!(half.mark, Mark::At { .. }))
+        self.place.iter().any(|half| {
+            half.open.is_some_and(|open| open.segments > 0) || matches!(half.mark, Mark::At { .. })
+        })
     }
 }
 
@@ -254,7 +267,9 @@ impl Half {
         }
         self.open = None;
         self.mark = match self.mark {
-            Mark::At { time: before, lines } if before == time => Mark::At { time, lines: lines.saturating_add(1) },
+            Mark::At { time: before, lines } if before == time => {
+                Mark::At { time, lines: lines.saturating_add(1) }
+            }
             _ => Mark::At { time, lines: 1 },
         };
     }
@@ -312,7 +327,11 @@ mod tests {
         // An stderr line that is older than the last stdout line, but was written after it.
         let later = [(ERR, 3), (OUT, 2), (OUT, 4), (ERR, 3), (ERR, 4), (OUT, 5)];
         let new = session(&mut window, &later);
-        assert_eq!(new.as_deref(), Some(&[(ERR, 3), (ERR, 4), (OUT, 5)][..]), "a second line at one time is new");
+        assert_eq!(
+            new.as_deref(),
+            Some(&[(ERR, 3), (ERR, 4), (OUT, 5)][..]),
+            "a second line at one time is new"
+        );
     }
 
     #[test]

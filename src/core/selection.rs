@@ -140,7 +140,8 @@ mod tests {
     }
 
     fn select(patterns: &[&str], excluded: &[&str]) -> Selection {
-        let parse = |list: &[&str]| list.iter().map(|text| Pattern::parse(text).expect("a pattern")).collect();
+        let parse =
+            |list: &[&str]| list.iter().map(|text| Pattern::parse(text).expect("a pattern")).collect();
         Selection { patterns: parse(patterns), excluded: parse(excluded), ..Selection::default() }
     }
 
@@ -172,14 +173,18 @@ mod tests {
 
     #[test]
     fn labels_all_hold_and_of_the_services_any() {
-        let labels = BTreeMap::from([(SERVICE.to_owned(), "db".to_owned()), ("tier".to_owned(), "1".to_owned())]);
+        let labels =
+            BTreeMap::from([(SERVICE.to_owned(), "db".to_owned()), ("tier".to_owned(), "1".to_owned())]);
         let mut rules = Selection { labels: vec![LabelRule::parse("tier")], ..Selection::default() };
         assert!(rules.by_labels(&labels) && rules.needs_labels());
         rules.services = vec![LabelRule::service("web"), LabelRule::service("db")];
         assert!(rules.by_labels(&labels));
         rules.labels.push(LabelRule::parse("tier=2"));
         assert!(!rules.by_labels(&labels));
-        assert!(!Selection { projects: vec![LabelRule::project("shop")], ..Selection::default() }.by_labels(&labels));
+        assert!(
+            !Selection { projects: vec![LabelRule::project("shop")], ..Selection::default() }
+                .by_labels(&labels)
+        );
     }
 
     #[test]

@@ -82,9 +82,6 @@ pub struct Stream {
     pub(super) caught: bool,
     /// In this session the engine sent an error before any record: it couldn't open the log.
     pub(super) barred: bool,
-    /// The container had ended when this session's head came. An engine that is removing it may then have made its log
-    /// anew, empty, just to read it.
-    pub(super) late: bool,
     /// This session follows.
     pub(super) follow: bool,
     /// When the head came.
@@ -120,7 +117,6 @@ impl Stream {
             joined: false,
             caught: false,
             barred: false,
-            late: false,
             follow: false,
             head_at: Mono::default(),
             complete: false,
@@ -137,6 +133,11 @@ impl Stream {
     pub fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Never)
     }
+}
+
+/// The container is removed, or about to be.
+fn is_gone(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 404 | 409)
 }
 
 /// Where the log of a container's present run begins. The engine keeps the time of the last end: that of the run before,
@@ -226,7 +227,10 @@ impl Core {
         let Some(window) = stream.window.as_mut() else { return };
         let logs = window.open(container.source.id, follow, until, kind);
         stream.follow = follow;
-        stream.joiner = LineJoiner::new(if kind == docklog_protocol::EngineKind::Podman { Parts::Podman } else { Parts::Docker }, wire::LINE);
+        stream.joiner = LineJoiner::new(
+            if kind == docklog_protocol::EngineKind::Podman { Parts::Podman } else { Parts::Docker },
+            wire::LINE,
+        );
         stream.phase = Phase::Open { head: false };
         (stream.discarding, stream.fruitful, stream.barred, stream.again) = (false, false, false, false);
         self.opening += 1;
@@ -245,7 +249,6 @@ impl Core {
         }
         stream.phase = Phase::Open { head: true };
         stream.head_at = self.now.mono;
-        stream.late = !container.running;
         self.counts.sessions += 1;
         if !std::mem::replace(&mut stream.joined, true) {
             let name = container.source.name.clone();
@@ -288,19 +291,8 @@ impl Core {
         if stream.phase == (Phase::Open { head: false }) {
             self.opening -= 1;
         }
-        let shown = stream.phase == (Phase::Open { head: true })
-            && (end == End::Complete || self.now.mono.since(stream.head_at) >= limits::HISTORY_COMES);
-        if let (true, false, Some(window)) = (shown, stream.fruitful, stream.window.as_mut()) {
-            window.was_empty();
-        }
-        if end == End::Complete && stream.late && !stream.fruitful && stream.attempt == 0 {
-            stream.barred = true; // empty: true only if it is so again
-            stream.trouble.get_or_insert_with(|| "it was empty by then".to_owned());
-        }
-        stream.caught |= stream.phase == (Phase::Open { head: true }) && !stream.barred;
-        stream.phase = Phase::Idle;
-        stream.complete = end == End::Complete;
-        if stream.complete {
+        self.note_end(id, &end);
+        if end == End::Complete {
             self.finish_lines(id); // what is open now was the container's last word
         }
         self.release(id);
@@ -327,6 +319,36 @@ impl Core {
                 self.trouble(id, format!("its answer can't be understood: {error}"));
                 self.fail(id);
             }
+        }
+    }
+
+    /// What a session's end says about the stream.
+    fn note_end(&mut self, id: StreamId, end: &End) {
+        let follow = !self.rules.no_follow;
+        let now = self.now.mono;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        let headed = stream.phase == (Phase::Open { head: true });
+        stream.phase = Phase::Idle;
+        let complete = *end == End::Complete;
+        if !matches!(end, End::Refused(refusal) if is_gone(refusal)) {
+            stream.complete = complete; // that it is gone takes nothing back
+        }
+        let long = now.since(stream.head_at) >= limits::HISTORY_COMES;
+        if headed && complete && follow && !stream.fruitful && !long && stream.attempt == 0 {
+            // Nothing, and at once. An engine that is removing a container may make its log anew, empty, only because
+            // it is asked for it; that must not pass for the truth, unless it is so again.
+            stream.barred = true;
+            stream.trouble.get_or_insert_with(|| "its log was empty by then (or always was)".to_owned());
+        }
+        stream.caught |= headed && !stream.barred;
+        if headed
+            && (complete || long)
+            && !stream.fruitful
+            && !stream.barred
+            && let Some(window) = stream.window.as_mut()
+        {
+            window.was_empty();
         }
     }
 
@@ -359,7 +381,7 @@ impl Core {
     fn session_refused(&mut self, id: StreamId, refusal: &Refusal) {
         let message = refusal.message.clone();
         match refusal.status {
-            404 | 409 => {
+            _ if is_gone(refusal) => {
                 if let Some(container) = self.catalogue.get_mut(id) {
                     container.gone = true;
                 }
@@ -427,7 +449,8 @@ impl Core {
             self.forget(id);
         } else if container.stream.complete && container.stream.started {
             let name = container.source.name.clone();
-            (container.stream.caught, container.stream.joined, container.stream.started) = (false, false, false);
+            (container.stream.caught, container.stream.joined, container.stream.started) =
+                (false, false, false);
             self.say(Notice::Left { name, gone: false });
         }
     }
@@ -463,7 +486,10 @@ impl Core {
             let total = self.counts.missed;
             let reason = container.stream.trouble;
             self.say(Notice::Missed { name, id: short, total, reason });
-        } else if container.stream.started && !container.stream.complete && container.stream.phase != Phase::Never {
+        } else if container.stream.started
+            && !container.stream.complete
+            && container.stream.phase != Phase::Never
+        {
             self.say(Notice::CutShort { name, id: short });
         } else if container.stream.started {
             self.say(Notice::Left { name, gone: true });

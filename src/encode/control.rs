@@ -80,7 +80,10 @@ mod tests {
         for first in 0..=255u8 {
             for second in 0..=255u8 {
                 let (text, _) = shown(&[b'a', first, second, b'z']);
-                assert!(text.chars().all(|c| c == '\t' || !c.is_control()), "{first:02x} {second:02x}: {text:?}");
+                assert!(
+                    text.chars().all(|c| c == '\t' || !c.is_control()),
+                    "{first:02x} {second:02x}: {text:?}"
+                );
             }
         }
     }

@@ -51,7 +51,8 @@ impl Json {
     }
 
     fn container(&mut self, source: &Source) -> &[u8] {
-        let fresh = !self.cached.as_ref().is_some_and(|cached| cached.id == source.id && cached.name == source.name);
+        let fresh =
+            !self.cached.as_ref().is_some_and(|cached| cached.id == source.id && cached.name == source.name);
         if fresh {
             let mut json = format!("\"id\":\"{}\",\"container\":", source.id).into_bytes();
             string(&source.name, &mut json);
@@ -129,13 +130,19 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_are_kept_as_base64() {
-        assert!(encode(Look::default(), b"\xff\xfe", None).contains("\"stream\":\"stderr\",\"message_base64\":\"//4=\"}"));
+        assert!(
+            encode(Look::default(), b"\xff\xfe", None)
+                .contains("\"stream\":\"stderr\",\"message_base64\":\"//4=\"}")
+        );
     }
 
     #[test]
     fn a_segment_is_marked() {
         let segment = Some(Segment { number: 3, last: false });
-        assert!(encode(Look::default(), b"x", segment).ends_with(",\"message\":\"x\",\"segment\":3,\"more\":true}\n"));
+        assert!(
+            encode(Look::default(), b"x", segment)
+                .ends_with(",\"message\":\"x\",\"segment\":3,\"more\":true}\n")
+        );
     }
 
     #[test]

@@ -95,7 +95,8 @@ mod tests {
         let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
         let source = Source { id, name: name.to_owned() };
         let mut out = Vec::new();
-        let line = BatchLine { source: &source, channel: Channel::Stdout, stamp: "2026Z", text, segment: None };
+        let line =
+            BatchLine { source: &source, channel: Channel::Stdout, stamp: "2026Z", text, segment: None };
         encoder.encode(&line, &mut out);
         String::from_utf8(out).expect("UTF-8")
     }

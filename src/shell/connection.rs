@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 
 use docklog_protocol::{
-    Document, Error, Event, Finished, Format, Head, Inspected, Item, Items, Listed, Progress, Refusal, Session, Split,
-    Version,
+    Document, Error, Event, Finished, Format, Head, Inspected, Item, Items, Listed, Progress, Refusal,
+    Session, Split, Version,
 };
 
 use crate::core::Core;
@@ -108,7 +108,9 @@ impl<S: Read + Write> Connection<S> {
                 parsed.into_iter().flatten().for_each(|input| core.handle(input));
                 progress
             }
-            (Decoder::Session(session), Exchange::Logs(id)) => feed_session(session, id, bytes, &mut self.head_told, &mut records, core),
+            (Decoder::Session(session), Exchange::Logs(id)) => {
+                feed_session(session, id, bytes, &mut self.head_told, &mut records, core)
+            }
             (Decoder::Session(_), _) => return (Outcome::Open, 0), // no such pair is made
         };
         let outcome = match progress {
@@ -194,7 +196,9 @@ fn parse(exchange: Exchange, item: Item<'_>) -> Option<Input> {
         (Item::TooLong { at }, _) => {
             Some(Input::ItemLost(exchange, format!("the item at byte {at} of the response is too long")))
         }
-        (Item::Json(bytes), Exchange::List) => Listed::parse(bytes).map_or_else(lost, |listed| Some(Input::Listed(listed))),
+        (Item::Json(bytes), Exchange::List) => {
+            Listed::parse(bytes).map_or_else(lost, |listed| Some(Input::Listed(listed)))
+        }
         (Item::Json(bytes), _) => Event::parse(bytes).map_or_else(lost, |event| event.map(Input::Event)),
     }
 }

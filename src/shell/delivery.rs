@@ -36,7 +36,11 @@ impl Delivery {
     ///
     /// # Errors
     /// Those of write(2), but `WouldBlock`.
-    pub fn run(&mut self, core: &mut Core, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
+    pub fn run(
+        &mut self,
+        core: &mut Core,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         let mut left = limits::OUTLET_PER_TURN;
         while self.open && self.refill(core) {
             if left == 0 {
@@ -62,7 +66,8 @@ impl Delivery {
             self.piece.clear();
             self.piece.shrink_to(2 * limits::OUTLET_PIECE);
             self.written = 0;
-            let Some((batch, mut next)) = self.batch.take().or_else(|| core.take_batch().map(|batch| (batch, 0)))
+            let Some((batch, mut next)) =
+                self.batch.take().or_else(|| core.take_batch().map(|batch| (batch, 0)))
             else {
                 return false;
             };

@@ -103,7 +103,11 @@ impl Host {
 }
 
 fn outlet_ready(outlet: Outlet, event: &mio::event::Event) -> Ready {
-    if event.is_error() || event.is_write_closed() { Ready::OutletClosed(outlet) } else { Ready::Outlet(outlet) }
+    if event.is_error() || event.is_write_closed() {
+        Ready::OutletClosed(outlet)
+    } else {
+        Ready::Outlet(outlet)
+    }
 }
 
 impl World for Host {
@@ -122,7 +126,11 @@ impl World for Host {
             Urgency::Urgent => &self.urgent,
             Urgency::Bulk => &self.all,
         };
-        poll.registry().register(&mut stream, mio::Token(token.0), Interest::READABLE | Interest::WRITABLE)?;
+        poll.registry().register(
+            &mut stream,
+            mio::Token(token.0),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         Ok(Socket { stream, urgency })
     }
 
@@ -141,7 +149,8 @@ impl World for Host {
             Self::poll(&mut self.urgent, &mut self.events, Some(hold))?;
             self.tell(ready);
         }
-        let rest = if ready.is_empty() { timeout.map(|timeout| timeout - hold) } else { Some(Duration::ZERO) };
+        let rest =
+            if ready.is_empty() { timeout.map(|timeout| timeout - hold) } else { Some(Duration::ZERO) };
         Self::poll(&mut self.all, &mut self.events, rest)?;
         if self.tell(ready) {
             Self::poll(&mut self.urgent, &mut self.events, Some(Duration::ZERO))?;

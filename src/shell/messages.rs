@@ -40,7 +40,8 @@ impl Messages {
                     return Ok(());
                 }
                 let dropped = std::mem::take(&mut waiting.dropped);
-                waiting.bytes = format!("docklog: {dropped} messages were dropped: nobody read stderr\n").into_bytes();
+                waiting.bytes =
+                    format!("docklog: {dropped} messages were dropped: nobody read stderr\n").into_bytes();
             }
             match write(&waiting.bytes) {
                 Ok(taken) => {

@@ -69,7 +69,9 @@ impl Outlet {
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self.way {
             Way::Write => Ok(write(&self.fd, bytes)?),
-            Way::Send => Ok(send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?),
+            Way::Send => {
+                Ok(send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?)
+            }
             Way::Careful => {
                 let mut state = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
                 if poll(&mut state, PollTimeout::ZERO)? == 0 {

@@ -121,7 +121,10 @@ impl<W: World> Turn<W> {
             Some((at, _)) => (hold, Some(at.since(now.mono))),
             None => (hold, None),
         };
-        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {:?}", self.core.deadline().map(|(_, why)| why));
+        log::trace!(
+            "waiting: hold {hold:?}, timeout {timeout:?} for {:?}",
+            self.core.deadline().map(|(_, why)| why)
+        );
         self.ready.clear();
         self.world.wait(hold, timeout, &mut self.ready)
     }
@@ -243,7 +246,10 @@ impl<W: World> Turn<W> {
     }
 
     fn open(&mut self, exchange: Exchange, request: Vec<u8>) {
-        log::debug!("{exchange:?} opens: {}", String::from_utf8_lossy(&request).lines().next().unwrap_or_default());
+        log::debug!(
+            "{exchange:?} opens: {}",
+            String::from_utf8_lossy(&request).lines().next().unwrap_or_default()
+        );
         let token = self.connections.vacant();
         let urgency = if matches!(exchange, Exchange::Logs(_)) { Urgency::Bulk } else { Urgency::Urgent };
         match self.world.connect(token, urgency) {

@@ -1,7 +1,7 @@
 //! What a test gets: an engine of its version, shared or its own, and names nobody else uses.
 
-use super::docklog::Launch;
 use super::dockerd::{Dockerd, VERSIONS, Version};
+use super::docklog::Launch;
 use std::sync::{Mutex, PoisonError};
 
 /// The place where one test of one version runs.
@@ -11,7 +11,8 @@ pub(crate) struct Bench {
 }
 
 /// One engine per version, started when first needed. The reaper ends them: statics are never dropped.
-static SHARED: [Mutex<Option<&'static Dockerd>>; VERSIONS.len()] = [const { Mutex::new(None) }; VERSIONS.len()];
+static SHARED: [Mutex<Option<&'static Dockerd>>; VERSIONS.len()] =
+    [const { Mutex::new(None) }; VERSIONS.len()];
 
 impl Bench {
     pub(crate) fn new(version: Version, test: &'static str) -> Self {
@@ -23,7 +24,7 @@ impl Bench {
         let at = VERSIONS.iter().position(|version| *version == self.version).unwrap();
         // A start that panicked leaves the lock poisoned; the next test tries anew, and says itself why it fails.
         let mut engine = SHARED[at].lock().unwrap_or_else(PoisonError::into_inner);
-        *engine.get_or_insert_with(|| Box::leak(Box::new(Dockerd::start(self.version, &[]))))
+        engine.get_or_insert_with(|| Box::leak(Box::new(Dockerd::start(self.version, &[]))))
     }
 
     /// An engine for this test alone, which may do with it what it likes.

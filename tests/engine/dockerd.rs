@@ -85,10 +85,28 @@ impl Dockerd {
         let log = File::options().create(true).append(true).open(self.folder.join("dockerd.log")).unwrap();
         let mut command = Command::new(programs.join("dockerd"));
         command
-            .args(["-H", &self.host(), "--data-root", &format!("{folder}/data"), "--exec-root", &format!("{folder}/exec")])
+            .args([
+                "-H",
+                &self.host(),
+                "--data-root",
+                &format!("{folder}/data"),
+                "--exec-root",
+                &format!("{folder}/exec"),
+            ])
             .args(["--pidfile", &format!("{folder}/pid"), "--cgroup-parent", &format!("/{}", self.mark())])
-            .args(["--containerd-namespace", self.mark(), "--containerd-plugins-namespace", &format!("{}-plugins", self.mark())])
-            .args(["--exec-opt", "native.cgroupdriver=cgroupfs", "--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .args([
+                "--containerd-namespace",
+                self.mark(),
+                "--containerd-plugins-namespace",
+                &format!("{}-plugins", self.mark()),
+            ])
+            .args([
+                "--exec-opt",
+                "native.cgroupdriver=cgroupfs",
+                "--bridge=none",
+                "--iptables=false",
+                "--ip6tables=false",
+            ])
             .arg("--userland-proxy=false")
             .args(self.flags)
             .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display()))
@@ -103,7 +121,10 @@ impl Dockerd {
 
     /// Loads the image that containers are made of.
     pub(crate) fn import(&self) {
-        let answer = self.api().call("POST", "/images/create?fromSrc=-&repo=generator", "application/x-tar", image::archive()).unwrap();
+        let answer = self
+            .api()
+            .call("POST", "/images/create?fromSrc=-&repo=generator", "application/x-tar", image::archive())
+            .unwrap();
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     }
 

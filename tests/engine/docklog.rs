@@ -249,14 +249,22 @@ impl Docklog {
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
-        Finished { status, lines: std::mem::take(&mut self.lines.lock().unwrap()), stderr: self.stderr(), took }
+        Finished {
+            status,
+            lines: std::mem::take(&mut self.lines.lock().unwrap()),
+            stderr: self.stderr(),
+            took,
+        }
     }
 }
 
 /// docklog's messages to its user.
 fn messages(stderr: &str) -> impl Iterator<Item = &str> {
-    let debugging = |message: &str| ["trace:", "debug:", "info:"].iter().any(|level| message.starts_with(level));
-    stderr.lines().filter(move |line| line.strip_prefix("docklog: ").is_some_and(|message| !debugging(message)))
+    let debugging =
+        |message: &str| ["trace:", "debug:", "info:"].iter().any(|level| message.starts_with(level));
+    stderr
+        .lines()
+        .filter(move |line| line.strip_prefix("docklog: ").is_some_and(|message| !debugging(message)))
 }
 
 fn tail(text: &str) -> String {

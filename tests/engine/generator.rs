@@ -99,7 +99,8 @@ fn pace(start: Instant, number: u64, rate: u64) {
 
 fn long(run: u64, count: u64, size: usize, both: bool) {
     for number in 1..=count {
-        let (out, err) = (pattern::line("OUT", run, number, size) + "\n", pattern::line("ERR", run, number, size) + "\n");
+        let (out, err) =
+            (pattern::line("OUT", run, number, size) + "\n", pattern::line("ERR", run, number, size) + "\n");
         for (out, err) in out.as_bytes().chunks(5_000).zip(err.as_bytes().chunks(5_000)) {
             put(&stdout(), out);
             if both {

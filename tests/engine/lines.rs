@@ -27,12 +27,23 @@ impl Line {
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let arrived = SystemTime::now();
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
-        let value: Value = serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", shown()));
-        let text = |key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key}: {}", shown())).to_owned();
+        let value: Value =
+            serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", shown()));
+        let text =
+            |key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key}: {}", shown())).to_owned();
         let encoded = value.get("message_base64").is_some();
-        assert!(encoded != value.get("message").is_some(), "message or message_base64, not both: {}", shown());
-        let message = if encoded { STANDARD.decode(text("message_base64")).unwrap() } else { text("message").into_bytes() };
-        let segment = value.get("segment").map(|number| (number.as_u64().unwrap(), value["more"].as_bool().unwrap()));
+        assert!(
+            encoded != value.get("message").is_some(),
+            "message or message_base64, not both: {}",
+            shown()
+        );
+        let message = if encoded {
+            STANDARD.decode(text("message_base64")).unwrap()
+        } else {
+            text("message").into_bytes()
+        };
+        let segment =
+            value.get("segment").map(|number| (number.as_u64().unwrap(), value["more"].as_bool().unwrap()));
         let (time, id, container, stream) = (text("time"), text("id"), text("container"), text("stream"));
         Self { time, id, container, stream, message, encoded, segment, arrived }
     }

@@ -33,10 +33,20 @@ fn latency(engine: &Dockerd, program: &Path) {
     let docklog = Launch::on(engine.host()).program(program).args(["--tail", "all"]).start();
     engine.run(&Container::new("clock", "delay 1000 clock 20000 1000 hold"));
     docklog.wait_for_count(20_000);
-    let mut times: Vec<u128> = docklog.terminate().lines.iter().map(|line| line.arrived.duration_since(UNIX_EPOCH).unwrap().as_nanos() - written(&line.text())).collect();
+    let mut times: Vec<u128> = docklog
+        .terminate()
+        .lines
+        .iter()
+        .map(|line| line.arrived.duration_since(UNIX_EPOCH).unwrap().as_nanos() - written(&line.text()))
+        .collect();
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] as f64 / 1e6;
-    println!("latency at 1,000 lines/s: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms", at(0.5), at(0.99), at(1.0));
+    println!(
+        "latency at 1,000 lines/s: p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 /// The time that a line of `clock` holds.
@@ -52,7 +62,10 @@ fn idle(engine: &Dockerd, program: &Path) {
     sleep(Duration::from_secs(seconds));
     let rate = (wakeups(process) - before) as f64 / seconds as f64;
     let (memory, most) = (process.status("VmRSS"), process.status("VmHWM"));
-    println!("{CONTAINERS} idle containers: RSS {memory} KiB (at most {most}), {} thread, {rate:.2} wake-ups/s", process.threads());
+    println!(
+        "{CONTAINERS} idle containers: RSS {memory} KiB (at most {most}), {} thread, {rate:.2} wake-ups/s",
+        process.threads()
+    );
     docklog.terminate();
 }
 

@@ -12,7 +12,8 @@ pub(crate) struct Held {
 
 /// The whole log of a container without TTY, whose lines are all shorter than a part (16 KiB).
 pub(crate) fn held(api: &Api, id: &str) -> Vec<Held> {
-    let answer = api.call("GET", &format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1"), "", b"").unwrap();
+    let answer =
+        api.call("GET", &format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1"), "", b"").unwrap();
     assert_eq!(answer.status, 200);
     let mut rest = answer.body.as_slice();
     let mut lines = Vec::new();
@@ -30,14 +31,19 @@ pub(crate) fn held(api: &Api, id: &str) -> Vec<Held> {
 pub(crate) fn assert_agrees(api: &Api, id: &str, lines: &[Line]) {
     let held = held(api, id);
     for stream in ["stdout", "stderr"] {
-        let expected: Vec<String> = held.iter().filter(|held| held.stream == stream).map(|held| held.line.clone()).collect();
+        let expected: Vec<String> =
+            held.iter().filter(|held| held.stream == stream).map(|held| held.line.clone()).collect();
         assert_same(&format!("{stream} of {id}"), &stamped(lines, id, stream), &expected);
     }
 }
 
 /// docklog's lines of a container's stream in the engine's form: time, space, text.
 pub(crate) fn stamped(lines: &[Line], id: &str, stream: &str) -> Vec<String> {
-    lines.iter().filter(|line| line.id == id && line.stream == stream).map(|line| format!("{} {}", line.time, line.text())).collect()
+    lines
+        .iter()
+        .filter(|line| line.id == id && line.stream == stream)
+        .map(|line| format!("{} {}", line.time, line.text()))
+        .collect()
 }
 
 /// The engine's lines of a stream, in the same form.

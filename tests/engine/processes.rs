@@ -41,8 +41,11 @@ impl Process {
     pub(crate) fn sockets(self) -> Vec<Socket> {
         let mut sockets = Vec::new();
         for entry in fs::read_dir(self.path("fd")).unwrap().flatten() {
-            let Some(descriptor) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let is_socket = fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"));
+            let Some(descriptor) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let is_socket = fs::read_link(entry.path())
+                .is_ok_and(|target| target.to_string_lossy().starts_with("socket:"));
             let Ok(info) = fs::read_to_string(self.path(&format!("fdinfo/{descriptor}"))) else { continue };
             if is_socket && let Some(flags) = flags(&info) {
                 const O_NONBLOCK: u32 = 0o4000;
@@ -64,7 +67,8 @@ pub(crate) fn marked(mark: &str) -> Vec<u32> {
         let bytes = fs::read(Process(pid).path(file)).unwrap_or_default();
         bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
     };
-    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pids =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let others = pids.filter(|pid| *pid != std::process::id());
     others.filter(|pid| ["cmdline", "environ", "cgroup"].iter().any(|file| holds(*pid, file))).collect()
 }

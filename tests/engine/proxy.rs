@@ -59,7 +59,12 @@ impl Drop for Proxy {
 }
 
 /// One request per connection: the proxy asks the engine to close after it, and closes too.
-fn serve(mut client: UnixStream, engine: &Path, seen: &Mutex<Vec<String>>, conduct: fn(&str) -> Conduct) -> io::Result<()> {
+fn serve(
+    mut client: UnixStream,
+    engine: &Path,
+    seen: &Mutex<Vec<String>>,
+    conduct: fn(&str) -> Conduct,
+) -> io::Result<()> {
     let head = read_head(&mut BufReader::with_capacity(1, client.try_clone()?))?;
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     seen.lock().unwrap().push(path.clone());

@@ -78,13 +78,16 @@ pub(crate) fn sweep(mark: &str) {
 
 /// A zombie is dead; it only waits for its parent, and has no command line, but its environment may still be there to read.
 fn is_zombie(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
 }
 
 fn unmount(mark: &str) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     // The newest first: a mount point may lie within another mount.
-    for point in mounts.lines().rev().filter_map(|line| line.split(' ').nth(4)).filter(|point| point.contains(mark)) {
+    for point in
+        mounts.lines().rev().filter_map(|line| line.split(' ').nth(4)).filter(|point| point.contains(mark))
+    {
         let _ = Command::new("umount").args(["--lazy", point]).stderr(Stdio::null()).status();
     }
 }

@@ -51,5 +51,9 @@ pub(crate) fn differences(found: &[&str], expected: &[&str]) -> (usize, usize) {
 }
 
 fn shortened(line: &str) -> String {
-    if line.len() <= 80 { line.into() } else { format!("{}… ({} bytes)", line.chars().take(60).collect::<String>(), line.len()) }
+    if line.len() <= 80 {
+        line.into()
+    } else {
+        format!("{}… ({} bytes)", line.chars().take(60).collect::<String>(), line.len())
+    }
 }

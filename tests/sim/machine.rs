@@ -501,7 +501,9 @@ impl Machine {
             }
             let hold_end = Some(hold_end).filter(|&at| at > self.now);
             let next = [self.next_due(), deadline, hold_end].into_iter().flatten().min();
-            let Some(next) = next else { panic!("waits for ever: nothing is planned, and no timeout was given") };
+            let Some(next) = next else {
+                panic!("waits for ever: nothing is planned, and no timeout was given")
+            };
             self.now = next.max(self.now);
             self.settle();
         }
@@ -559,7 +561,11 @@ impl Machine {
         if self.rng.percent(self.knobs.spurious) && !self.links.is_empty() {
             let pick = self.rng.below(self.links.len() as u64) as usize;
             if let Some(link) = self.links.values().nth(pick) {
-                ready.push(Ready::Socket { token: link.token, readable: true, writable: self.rng.percent(50) });
+                ready.push(Ready::Socket {
+                    token: link.token,
+                    readable: true,
+                    writable: self.rng.percent(50),
+                });
             }
         }
     }

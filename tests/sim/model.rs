@@ -151,7 +151,9 @@ fn compare_channel(
     let wanted: Vec<Vec<u8>> = match expect {
         Expect::Nothing => Vec::new(),
         Expect::All | Expect::Some => written.iter().map(|(_, line)| writer.logged(line)).collect(),
-        Expect::Since(at) => written.iter().filter(|l| l.0 >= at).map(|(_, line)| writer.logged(line)).collect(),
+        Expect::Since(at) => {
+            written.iter().filter(|l| l.0 >= at).map(|(_, line)| writer.logged(line)).collect()
+        }
     };
     let mut next = 0;
     for (n, line) in given.iter().enumerate() {
@@ -162,7 +164,9 @@ fn compare_channel(
         match found {
             Some(0) => next += 1,
             Some(skipped) if expect == Expect::Some => next += skipped + 1,
-            Some(skipped) => return Err(format!("{skipped} lines missing before line {n}: {}", show(&line.message))),
+            Some(skipped) => {
+                return Err(format!("{skipped} lines missing before line {n}: {}", show(&line.message)));
+            }
             None if wanted[..next].contains(&line.message) => {
                 return Err(format!("line {n} comes twice, or too late: {}", show(&line.message)));
             }
@@ -201,7 +205,8 @@ pub fn parse_output(stdout: &[u8]) -> Result<Vec<Given>, String> {
     let mut out = Vec::new();
     let mut open: BTreeMap<(String, String), (u64, Vec<u8>)> = BTreeMap::new();
     for line in stdout.split_inclusive(|&b| b == b'\n') {
-        let (mut given, segment) = parse_line(line).ok_or_else(|| format!("not a line of output: {}", show(line)))?;
+        let (mut given, segment) =
+            parse_line(line).ok_or_else(|| format!("not a line of output: {}", show(line)))?;
         if let Some((number, more)) = segment {
             let key = (given.id.clone(), given.stream.clone());
             let (last, text) = open.entry(key.clone()).or_default();

@@ -84,7 +84,9 @@ fn long_lines_are_parts_of_one_time() {
     let time = "2026-11-23T20:16:07.000000000Z";
     assert!(out.contains(&format!("401f\r\n{time} aaaa")), "{}", &out[..400]);
     // The line discipline's carriage return is alone in the line's second part.
-    assert!(out.contains(&format!("a\r\n21\r\n{time} \r\n\r\n26\r\n2026-11-23T20:16:07.000000001Z short\r\n\r\n0\r\n")));
+    assert!(out.contains(&format!(
+        "a\r\n21\r\n{time} \r\n\r\n26\r\n2026-11-23T20:16:07.000000001Z short\r\n\r\n0\r\n"
+    )));
     assert!(out.contains("Content-Type: application/vnd.docker.raw-stream"));
 }
 
@@ -140,7 +142,9 @@ fn since_finds_the_first_or_compares_each() {
     for (dialect, expected) in [(Dialect::Docker20, 2), (Dialect::Docker28, 3)] {
         let mut machine = calm(dialect);
         machine.run(Spec::named("web"));
-        for (at, channel) in [(1, Channel::Stdout), (3, Channel::Stdout), (2, Channel::Stderr), (4, Channel::Stdout)] {
+        for (at, channel) in
+            [(1, Channel::Stdout), (3, Channel::Stdout), (2, Channel::Stderr), (4, Channel::Stdout)]
+        {
             machine.engine.write(super::machine::EPOCH + at, "web", channel, b"line\n");
         }
         let mut world = SimWorld::new(machine);
@@ -214,7 +218,9 @@ fn a_socket_holds_278_small_chunks_44_of_4_kib_and_13_of_16_kib() {
         let request = b"GET /containers/web/logs?stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n";
         assert_eq!(socket.write(request).unwrap(), request.len());
         let mut ready = Vec::new();
-        while world.wait(Duration::ZERO, Some(Duration::from_millis(50)), &mut ready).is_ok() && !ready.is_empty() {
+        while world.wait(Duration::ZERO, Some(Duration::from_millis(50)), &mut ready).is_ok()
+            && !ready.is_empty()
+        {
             ready.clear();
         }
         let mut all = vec![0; 1 << 20];

@@ -104,7 +104,10 @@ impl Outcome {
         assert!(tally.clock_reads <= tally.waits + 2, "one clock reading per turn: {tally:?}");
         for (_, line) in &machine.engine.requests {
             let path = line.split([' ', '?']).nth(1).unwrap_or_default();
-            assert!(line.starts_with("GET ") && PATHS.iter().any(|p| path.ends_with(p)), "odd request {line}");
+            assert!(
+                line.starts_with("GET ") && PATHS.iter().any(|p| path.ends_with(p)),
+                "odd request {line}"
+            );
         }
     }
 
@@ -130,8 +133,9 @@ impl Outcome {
     fn recent_requests(&self) -> String {
         let machine = self.machine.machine();
         let last = machine.engine.requests.iter().rev().take(25);
-        let lines: Vec<String> =
-            last.map(|(at, line)| format!("{:.3} {line}", (at - super::machine::EPOCH) as f64 / 1e9)).collect();
+        let lines: Vec<String> = last
+            .map(|(at, line)| format!("{:.3} {line}", (at - super::machine::EPOCH) as f64 / 1e9))
+            .collect();
         format!("the last requests, newest first:\n{}", lines.join("\n"))
     }
 

@@ -37,7 +37,9 @@ pub(crate) fn broken_pipe_ends_quietly(bench: &Bench) {
 
 /// SIGINT and SIGTERM under load: a good end, soon, and every stream's lines without a gap up to there.
 pub(crate) fn signals_under_load(bench: &Bench) {
-    let ids: Vec<_> = (0..2).map(|n| bench.engine().run(&Container::new(bench.name(&n.to_string()), "both 100000 1000"))).collect();
+    let ids: Vec<_> = (0..2)
+        .map(|n| bench.engine().run(&Container::new(bench.name(&n.to_string()), "both 100000 1000")))
+        .collect();
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let docklog = bench.docklog().start();
         docklog.wait_for_count(1_000);

@@ -14,7 +14,8 @@ use std::time::Duration;
 /// The engine is killed and comes back while its containers live on: lines resume, and none comes twice.
 pub(crate) fn engine_restart(bench: &Bench) {
     let engine = bench.own_engine(&["--live-restore"]);
-    let ids: Vec<_> = (0..2).map(|n| engine.run(&Container::new(bench.name(&n.to_string()), "both 100000 200"))).collect();
+    let ids: Vec<_> =
+        (0..2).map(|n| engine.run(&Container::new(bench.name(&n.to_string()), "both 100000 200"))).collect();
     let docklog = Launch::on(engine.host()).args(["--tail", "all"]).start();
     docklog.wait_for_count(400);
     engine.kill();
@@ -26,8 +27,11 @@ pub(crate) fn engine_restart(bench: &Bench) {
         engine.stop(id);
     }
     let api = engine.api();
-    let at_end = |id: &str, stream| stamped(&docklog.lines(), id, stream).pop() == stamped_by_engine(&api, id, stream).pop();
-    docklog.wait_until("the last lines", || ids.iter().all(|id| at_end(id, "stdout") && at_end(id, "stderr")));
+    let at_end = |id: &str, stream| {
+        stamped(&docklog.lines(), id, stream).pop() == stamped_by_engine(&api, id, stream).pop()
+    };
+    docklog
+        .wait_until("the last lines", || ids.iter().all(|id| at_end(id, "stdout") && at_end(id, "stderr")));
     let lines = docklog.terminate().lines;
     let mut lost = 0;
     for (id, stream) in ids.iter().flat_map(|id| [(id, "stdout"), (id, "stderr")]) {
@@ -38,7 +42,11 @@ pub(crate) fn engine_restart(bench: &Bench) {
         assert!(found.iter().all(|line| rest.any(|other| other == line)), "the order changed");
         lost += missing;
     }
-    println!("{}: engine killed and restarted: {lost} of {} lines lost, none doubled", bench.version.0, lines.len() + lost);
+    println!(
+        "{}: engine killed and restarted: {lost} of {} lines lost, none doubled",
+        bench.version.0,
+        lines.len() + lost
+    );
 }
 
 fn refs(lines: &[String]) -> Vec<&str> {

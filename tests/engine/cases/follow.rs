@@ -17,8 +17,14 @@ pub(crate) fn fifty_containers_exactly_once(bench: &Bench) {
     const EACH: u64 = 2_000;
     let engine = bench.engine();
     // Of the early ones some have written everything when docklog comes, some nothing yet.
-    let early: Vec<_> = (0..25).map(|n| Container::new(bench.name(&format!("{n:02}")), &format!("delay {} both {EACH} 0 hold", n * 200))).collect();
-    let late: Vec<_> = (25..50).map(|n| Container::new(bench.name(&format!("{n:02}")), &format!("both {EACH} 0 hold"))).collect();
+    let early: Vec<_> = (0..25)
+        .map(|n| {
+            Container::new(bench.name(&format!("{n:02}")), &format!("delay {} both {EACH} 0 hold", n * 200))
+        })
+        .collect();
+    let late: Vec<_> = (25..50)
+        .map(|n| Container::new(bench.name(&format!("{n:02}")), &format!("both {EACH} 0 hold")))
+        .collect();
     engine.run_all(&early, 2);
     let docklog = bench.docklog().start();
     engine.run_all(&late, 2);
@@ -43,7 +49,9 @@ pub(crate) fn running_containers_from_now_on(bench: &Bench) {
     docklog.wait_for_count(200);
     let later = bench.name("later");
     engine.run(&Container::new(&later, "both 100 0 hold"));
-    docklog.wait_for("the later container's lines", |lines| lines.iter().filter(|line| line.container == later).count() >= 200);
+    docklog.wait_for("the later container's lines", |lines| {
+        lines.iter().filter(|line| line.container == later).count() >= 200
+    });
     engine.stop(&running);
     let last = |stream| stamped_by_engine(&engine.api(), &running, stream).pop();
     docklog.wait_until("the last lines", || {
@@ -52,7 +60,8 @@ pub(crate) fn running_containers_from_now_on(bench: &Bench) {
     });
     let lines = docklog.terminate().lines;
     for stream in ["stdout", "stderr"] {
-        let (found, all) = (stamped(&lines, &running, stream), stamped_by_engine(&engine.api(), &running, stream));
+        let (found, all) =
+            (stamped(&lines, &running, stream), stamped_by_engine(&engine.api(), &running, stream));
         assert!(found.len() < all.len(), "history came without being asked for");
         assert_same(stream, &found, &all[all.len() - found.len()..]);
     }
@@ -62,7 +71,8 @@ pub(crate) fn running_containers_from_now_on(bench: &Bench) {
 
 /// Under load there is one thread, and no socket of it can block.
 pub(crate) fn one_thread_under_load(bench: &Bench) {
-    let containers: Vec<_> = (0..4).map(|n| Container::new(bench.name(&n.to_string()), "both 15000 0 hold")).collect();
+    let containers: Vec<_> =
+        (0..4).map(|n| Container::new(bench.name(&n.to_string()), "both 15000 0 hold")).collect();
     let docklog = bench.docklog().start();
     bench.engine().run_all(&containers, 2);
     let mut sockets = 0;
@@ -85,7 +95,8 @@ pub(crate) fn no_engine_call_blocks(bench: &Bench) {
     let calls = "trace=socket,connect,fcntl,ioctl,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,epoll_wait,epoll_pwait";
     // -D: the tracer is the child of docklog, so that signals meant for docklog reach it.
     let docklog = bench.docklog().start_under(&["strace", "-D", "-e", calls, "-o", trace.to_str().unwrap()]);
-    let containers: Vec<_> = (0..4).map(|n| Container::new(bench.name(&n.to_string()), "both 1000 0 hold")).collect();
+    let containers: Vec<_> =
+        (0..4).map(|n| Container::new(bench.name(&n.to_string()), "both 1000 0 hold")).collect();
     bench.engine().run_all(&containers, 2);
     docklog.wait_for_count(8_000);
     docklog.terminate();
@@ -104,14 +115,17 @@ pub(crate) fn no_engine_call_blocks(bench: &Bench) {
 pub(crate) fn own_container_is_skipped(bench: &Bench) {
     let engine = bench.engine();
     let api = engine.api();
-    let answer = api.call("POST", "/images/create?fromSrc=-&repo=docklog", "application/x-tar", &docklog_image()).unwrap();
+    let answer = api
+        .call("POST", "/images/create?fromSrc=-&repo=docklog", "application/x-tar", &docklog_image())
+        .unwrap();
     assert_eq!(answer.status, 200);
     let other = bench.name("other");
     engine.run(&Container::new(&other, "out 100 0 hold"));
     // With the host's network the container also has the host's name, so that the name tells nothing.
     for network in ["none", "host"] {
         let name = bench.name(&format!("self-{network}"));
-        let command = ["/docklog", "-o", "json", "-H", "unix:///engine/docker.sock", "--tail", "all", &bench.pattern()];
+        let command =
+            ["/docklog", "-o", "json", "-H", "unix:///engine/docker.sock", "--tail", "all", &bench.pattern()];
         let container = Container::new(&name, "").other_program("docklog", &command).network(network);
         let id = engine.run(&container.mount(engine.folder().to_str().unwrap(), "/engine"));
         let mut seen = Vec::new();
@@ -123,7 +137,12 @@ pub(crate) fn own_container_is_skipped(bench: &Bench) {
             sleep(Duration::from_millis(100));
         }
         sleep(Duration::from_millis(500));
-        assert_eq!(stamped_by_engine(&api, &id, "stdout").len(), 100, "with network {network}; the first of them {:?}", seen.first());
+        assert_eq!(
+            stamped_by_engine(&api, &id, "stdout").len(),
+            100,
+            "with network {network}; the first of them {:?}",
+            seen.first()
+        );
         assert!(seen.iter().all(|line| line.contains(&other)));
         engine.stop(&id);
         api.must("DELETE", &format!("/containers/{id}"), None);

@@ -2,8 +2,8 @@
 
 use crate::engine::bench::Bench;
 use crate::engine::container::Container;
-use crate::engine::docklog::Docklog;
 use crate::engine::dockerd::Dockerd;
+use crate::engine::docklog::Docklog;
 use crate::engine::lines::{by_stream, texts};
 use crate::engine::oracle::{assert_agrees, held};
 use crate::engine::sequence::{assert_same, numbered};
@@ -18,14 +18,18 @@ pub(crate) fn short_lived_rm_containers(bench: &Bench) {
     engine.run(&Container::new(&live, "out 1 0 hold"));
     let docklog = bench.docklog().start();
     docklog.wait_for("the loop to run", |lines| !lines.is_empty());
-    let containers: Vec<_> = (0..CONTAINERS).map(|n| Container::new(bench.name(&format!("{n:03}")), "out 3 0").removed_at_end()).collect();
+    let containers: Vec<_> = (0..CONTAINERS)
+        .map(|n| Container::new(bench.name(&format!("{n:03}")), "out 3 0").removed_at_end())
+        .collect();
     engine.run_all(&containers, 10);
     // Names of those that are not complete: said to be so, and not.
     let incomplete = || {
         let streams = by_stream(&docklog.lines());
         let count = |name: &str| streams.get(&(name.to_owned(), "stdout".into())).map_or(0, Vec::len);
         let names = containers.iter().map(Container::name).filter(|name| count(name) < 3);
-        names.map(|name| format!("{name} ({} lines)", count(name))).partition(|name| docklog.said(name.split(' ').next().unwrap()) > 0)
+        names
+            .map(|name| format!("{name} ({} lines)", count(name)))
+            .partition(|name| docklog.said(name.split(' ').next().unwrap()) > 0)
     };
     let deadline = Instant::now() + Duration::from_secs(30);
     let (said, silent): (Vec<String>, Vec<String>) = loop {
@@ -35,14 +39,25 @@ pub(crate) fn short_lived_rm_containers(bench: &Bench) {
         }
         sleep(Duration::from_millis(100));
     };
-    std::fs::write(format!("/tmp/short-{}.err", bench.version.0), docklog.stderr()).unwrap();
-    assert!(silent.is_empty(), "neither complete nor named as missed: {silent:?}; stderr: {}", docklog.stderr());
-    println!("{}: the engine removed {} of {CONTAINERS} short-lived containers before docklog could read their log", bench.version.0, said.len());
+    assert!(
+        silent.is_empty(),
+        "neither complete nor named as missed: {silent:?}; stderr: {}",
+        docklog.stderr()
+    );
+    println!(
+        "{}: the engine removed {} of {CONTAINERS} short-lived containers before docklog could read their log",
+        bench.version.0,
+        said.len()
+    );
     let finished = docklog.terminate();
     for container in &containers {
         let found = texts(&finished.lines, container.name(), "stdout");
         let named = finished.said(container.name());
-        assert!(!(named && found.len() == 3), "{} is named as missed but all its lines came", container.name());
+        assert!(
+            !(named && found.len() == 3),
+            "{} is named as missed but all its lines came",
+            container.name()
+        );
         // A log that went away while it was read may have told only its beginning.
         let expected = numbered("OUT", 3);
         assert_same(container.name(), &found, if named { &expected[..found.len()] } else { &expected });
@@ -57,7 +72,9 @@ pub(crate) fn restart_same_id(bench: &Bench) {
     let docklog = bench.docklog().start();
     for run in 1..=4 {
         let starts = format!("OUT {run} ");
-        docklog.wait_for(&format!("run {run}"), |lines| lines.iter().filter(|line| line.message.starts_with(starts.as_bytes())).count() >= 100);
+        docklog.wait_for(&format!("run {run}"), |lines| {
+            lines.iter().filter(|line| line.message.starts_with(starts.as_bytes())).count() >= 100
+        });
         if run < 4 {
             engine.api().post(&format!("/containers/{id}/restart?t=0"), None);
         }
@@ -74,7 +91,9 @@ pub(crate) fn rename_while_following(bench: &Bench) {
     let docklog = bench.docklog().start();
     docklog.wait_for_count(50);
     engine.api().post(&format!("/containers/{id}/rename?name={new}"), None);
-    docklog.wait_for("lines under the new name", |lines| lines.iter().filter(|line| line.container == new).count() >= 50);
+    docklog.wait_for("lines under the new name", |lines| {
+        lines.iter().filter(|line| line.container == new).count() >= 50
+    });
     engine.stop(&id);
     let lines = assert_all_agree(engine, docklog, &[&id]);
     let change = lines.iter().position(|line| line.container == new).unwrap();
@@ -98,9 +117,13 @@ pub(crate) fn containers_come_and_go(bench: &Bench) {
     api.must("DELETE", &format!("/containers/{gone}"), None);
     api.post(&format!("/containers/{paused}/unpause"), None);
     let before = docklog.lines().iter().filter(|line| line.id == paused).count();
-    docklog.wait_for("lines after the pause", |lines| lines.iter().filter(|line| line.id == paused).count() > before + 50);
+    docklog.wait_for("lines after the pause", |lines| {
+        lines.iter().filter(|line| line.id == paused).count() > before + 50
+    });
     engine.stop(&paused);
-    docklog.wait_for("the removed one's lines", |lines| lines.iter().filter(|line| line.id == gone).count() >= 1_000);
+    docklog.wait_for("the removed one's lines", |lines| {
+        lines.iter().filter(|line| line.id == gone).count() >= 1_000
+    });
     let lines = assert_all_agree(engine, docklog, &[&id, &paused]);
     assert_same("removed", &texts(&lines, &removed, "stdout"), &numbered("OUT", 500));
     assert_same("removed", &texts(&lines, &removed, "stderr"), &numbered("ERR", 500));
@@ -111,7 +134,9 @@ fn assert_all_agree(engine: &Dockerd, docklog: Docklog, ids: &[&str]) -> Vec<cra
     let api = engine.api();
     for id in ids {
         let count = held(&api, id).len();
-        docklog.wait_for(&format!("{count} lines of {id}"), |lines| lines.iter().filter(|line| line.id == *id).count() >= count);
+        docklog.wait_for(&format!("{count} lines of {id}"), |lines| {
+            lines.iter().filter(|line| line.id == *id).count() >= count
+        });
     }
     sleep(Duration::from_millis(300));
     let lines = docklog.terminate().lines;

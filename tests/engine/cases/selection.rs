@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// What a run without following prints.
 fn printed(bench: &Bench, args: &[&str]) -> Vec<Line> {
-    let finished = Launch::on(bench.engine().host()).args(["--no-follow"]).args(args.iter().copied()).start().wait_end();
+    let finished =
+        Launch::on(bench.engine().host()).args(["--no-follow"]).args(args.iter().copied()).start().wait_end();
     // A choice that matches nothing is a mistake, and told as one.
     let expected = if finished.stderr.contains("no container matches") { 1 } else { 0 };
     assert_eq!(finished.status.code(), Some(expected), "{args:?}: {}", finished.stderr);
@@ -22,7 +23,10 @@ fn printed(bench: &Bench, args: &[&str]) -> Vec<Line> {
 /// The containers, without this test's prefix, of which it prints something.
 fn chosen(bench: &Bench, args: &[&str]) -> BTreeSet<String> {
     let prefix = bench.name("");
-    printed(bench, args).into_iter().map(|line| line.container.strip_prefix(&prefix).unwrap_or(&line.container).to_owned()).collect()
+    printed(bench, args)
+        .into_iter()
+        .map(|line| line.container.strip_prefix(&prefix).unwrap_or(&line.container).to_owned())
+        .collect()
 }
 
 fn set(names: &str) -> BTreeSet<String> {
@@ -36,7 +40,8 @@ pub(crate) fn patterns(bench: &Bench) {
     }
     let all = bench.pattern();
     let (web, db, cache) = (bench.name("web"), bench.name("db"), bench.name("cache"));
-    let (webs, regex, question) = (bench.name("web*"), format!("/^{}(db|cache)$/", bench.name("")), bench.name("?b"));
+    let (webs, regex, question) =
+        (bench.name("web*"), format!("/^{}(db|cache)$/", bench.name("")), bench.name("?b"));
     let cases: [(&[&str], &str); 9] = [
         (&[&all], "cache db web web-2"),
         (&[&web], "web"),
@@ -78,7 +83,9 @@ pub(crate) fn labels(bench: &Bench) {
 pub(crate) fn streams_alone(bench: &Bench) {
     let name = bench.name("both");
     bench.engine().ran(&Container::new(&name, "both 50 0"));
-    for (option, stream, other, tag) in [("--stdout", "stdout", "stderr", "OUT"), ("--stderr", "stderr", "stdout", "ERR")] {
+    for (option, stream, other, tag) in
+        [("--stdout", "stdout", "stderr", "OUT"), ("--stderr", "stderr", "stdout", "ERR")]
+    {
         let lines = printed(bench, &[&name, option, "--tail", "all"]);
         assert_same(option, &texts(&lines, &name, stream), &numbered(tag, 50));
         assert!(texts(&lines, &name, other).is_empty(), "{option} prints {other} too");

@@ -13,7 +13,9 @@ const CONTAINERS: usize = 4;
 const EACH: u64 = 10_000;
 
 fn load(bench: &Bench) -> Vec<Container> {
-    (0..CONTAINERS).map(|n| Container::new(bench.name(&n.to_string()), &format!("both {EACH} 0 hold"))).collect()
+    (0..CONTAINERS)
+        .map(|n| Container::new(bench.name(&n.to_string()), &format!("both {EACH} 0 hold")))
+        .collect()
 }
 
 fn assert_complete(finished: &Finished) {
@@ -44,7 +46,11 @@ pub(crate) fn stalled_stderr(bench: &Bench) {
     let memory = docklog.process().status("VmHWM");
     println!("{}: stderr stalled under load: {memory} KiB at most", bench.version.0);
     let finished = docklog.terminate();
-    assert!(finished.stderr.len() > 3_000, "{} bytes on stderr don't fill the pipe: nothing was proven", finished.stderr.len());
+    assert!(
+        finished.stderr.len() > 3_000,
+        "{} bytes on stderr don't fill the pipe: nothing was proven",
+        finished.stderr.len()
+    );
     assert_complete(&finished);
     assert!(memory <= 24 * 1_024, "{memory} KiB");
 }

@@ -71,7 +71,11 @@ pub(crate) fn frames_rechunked_by_a_proxy(bench: &Bench) {
     docklog.wait_for_count(1_010);
     let lines = docklog.terminate().lines;
     for (stream, tag) in [("stdout", "OUT"), ("stderr", "ERR")] {
-        assert_same(stream, &texts(&lines, &name, stream), &[numbered(tag, 500), long(tag, 5, 40_000)].concat());
+        assert_same(
+            stream,
+            &texts(&lines, &name, stream),
+            &[numbered(tag, 500), long(tag, 5, 40_000)].concat(),
+        );
     }
 }
 
@@ -83,7 +87,11 @@ pub(crate) fn long_lines_interleaved(bench: &Bench) {
     docklog.wait_for_count(120);
     let lines = docklog.terminate().lines;
     for (stream, tag) in [("stdout", "OUT"), ("stderr", "ERR")] {
-        assert_same(stream, &texts(&lines, &name, stream), &[long(tag, 50, 40_000), numbered(tag, 10)].concat());
+        assert_same(
+            stream,
+            &texts(&lines, &name, stream),
+            &[long(tag, 50, 40_000), numbered(tag, 10)].concat(),
+        );
     }
 }
 
@@ -91,13 +99,17 @@ pub(crate) fn long_lines_interleaved(bench: &Bench) {
 pub(crate) fn exactly_16384(bench: &Bench) {
     let docklog = bench.docklog().start();
     for driver in ["json-file", "local"] {
-        let container = Container::new(bench.name(driver), "longout 2 16384 longout 1 16383 longout 1 16385 longout 2 32768 out 1 0 hold");
+        let container = Container::new(
+            bench.name(driver),
+            "longout 2 16384 longout 1 16383 longout 1 16385 longout 2 32768 out 1 0 hold",
+        );
         bench.engine().run(&container.driver(driver));
     }
     docklog.wait_for_count(14);
     let lines = docklog.terminate().lines;
     let sizes = [(2, 16_384), (1, 16_383), (1, 16_385), (2, 32_768)];
-    let mut expected: Vec<String> = sizes.iter().flat_map(|(count, size)| long("OUT", *count, *size)).collect();
+    let mut expected: Vec<String> =
+        sizes.iter().flat_map(|(count, size)| long("OUT", *count, *size)).collect();
     expected.extend(numbered("OUT", 1));
     for driver in ["json-file", "local"] {
         assert_same(driver, &texts(&lines, &bench.name(driver), "stdout"), &expected);
@@ -110,7 +122,9 @@ pub(crate) fn last_line_without_newline(bench: &Bench) {
     let docklog = bench.docklog().start();
     for driver in ["json-file", "local"] {
         let id = engine.ran(&Container::new(bench.name(driver), "delay 300 unterminated").driver(driver));
-        docklog.wait_for("the lines of the first run", |lines| lines.iter().filter(|line| line.id == id).count() >= 4);
+        docklog.wait_for("the lines of the first run", |lines| {
+            lines.iter().filter(|line| line.id == id).count() >= 4
+        });
         engine.api().post(&format!("/containers/{id}/start"), None);
     }
     docklog.wait_for_count(16);
@@ -131,11 +145,17 @@ pub(crate) fn binary_bytes(bench: &Bench) {
     }
     docklog.wait_for_count(10);
     let lines = docklog.terminate().lines;
-    let of = |driver: &str| lines.iter().filter(|line| line.container == bench.name(driver)).cloned().collect::<Vec<_>>();
+    let of = |driver: &str| {
+        lines.iter().filter(|line| line.container == bench.name(driver)).cloned().collect::<Vec<_>>()
+    };
     let messages = |lines: &[Line]| lines.iter().map(|line| line.message.clone()).collect::<Vec<_>>();
-    let exact: Vec<Vec<u8>> = pattern::BINARY.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let exact: Vec<Vec<u8>> =
+        pattern::BINARY.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     assert_eq!(messages(&of("local")), exact);
-    assert_eq!(of("local").iter().map(|line| line.encoded).collect::<Vec<_>>(), [true, false, false, true, false]);
+    assert_eq!(
+        of("local").iter().map(|line| line.encoded).collect::<Vec<_>>(),
+        [true, false, false, true, false]
+    );
     let replaced = ["a\0b\u{fffd}\u{fffd}c\x1b[31mred\x1b[0m\r", "", "€", "half \u{fffd}\u{fffd}", "end"];
     assert_eq!(messages(&of("json-file")), replaced.map(|text| text.as_bytes().to_vec()));
 }
@@ -170,13 +190,18 @@ pub(crate) fn endless_line_100mb(bench: &Bench) {
     const SIZE: u64 = 100_000_000;
     let docklog = bench.docklog().start();
     bench.engine().run(&Container::new(bench.name("endless"), &format!("endless {SIZE} delay 1000")));
-    docklog.wait_for("the last segment", |lines| lines.last().is_some_and(|line| line.segment.is_none_or(|(_, more)| !more)));
+    docklog.wait_for("the last segment", |lines| {
+        lines.last().is_some_and(|line| line.segment.is_none_or(|(_, more)| !more))
+    });
     sleep(Duration::from_millis(300));
     let memory = docklog.process().status("VmHWM");
     let lines = docklog.terminate().lines;
     println!("{}: a line of {SIZE} bytes: {} segments, {memory} KiB at most", bench.version.0, lines.len());
     let segments: Vec<_> = lines.iter().map(|line| line.segment.expect("a segment")).collect();
-    assert!(segments.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1 && pair[0].1), "segments count up, and all but the last say that more comes");
+    assert!(
+        segments.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1 && pair[0].1),
+        "segments count up, and all but the last say that more comes"
+    );
     let size: usize = lines.iter().map(|line| line.message.len()).sum();
     assert_eq!(size as u64, SIZE);
     let expected: String = (0..SIZE).step_by(16).map(pattern::endless).collect();

@@ -84,7 +84,8 @@ pub fn list(dialect: Dialect, containers: &[Container], parameters: &[(String, S
     let get = |key: &str| parameters.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
     let all = matches!(get("all"), Some("1" | "true" | "True"));
     let filters: Value = get("filters").and_then(|f| serde_json::from_str(f).ok()).unwrap_or_default();
-    let states: Option<Vec<&str>> = filters["status"].as_array().map(|l| l.iter().filter_map(Value::as_str).collect());
+    let states: Option<Vec<&str>> =
+        filters["status"].as_array().map(|l| l.iter().filter_map(Value::as_str).collect());
     let shown = |c: &&Container| match &states {
         Some(states) => states.contains(&state_name(c.state)),
         None => all || c.is_alive(),

@@ -231,12 +231,7 @@ impl Container {
         }
     }
 
-    fn copy(
-        &mut self,
-        channel: Channel,
-        dialect: Dialect,
-        act: impl FnOnce(&mut Copier, &mut Emit<'_>),
-    ) {
+    fn copy(&mut self, channel: Channel, dialect: Dialect, act: impl FnOnce(&mut Copier, &mut Emit<'_>)) {
         let driver = self.spec.driver;
         let log = &mut self.log;
         act(&mut self.copiers[channel as usize], &mut |stamp, mut text, ends_split_line| {

@@ -73,8 +73,11 @@ impl Subscriber {
             Some(text) => serde_json::from_str(text).map_err(|e| e.to_string())?,
         };
         let since = time("since")?;
-        let next =
-            if since.is_some() { events.base.max(events.end().saturating_sub(REMEMBERED)) } else { events.end() };
+        let next = if since.is_some() {
+            events.base.max(events.end().saturating_sub(REMEMBERED))
+        } else {
+            events.end()
+        };
         Ok(Subscriber {
             next,
             opened: events.end(),

@@ -82,7 +82,8 @@ pub struct Attack {
 /// So many writes of an endless answer, then silence: enough to see whether somebody keeps them all.
 const ENDLESS: u32 = 16_000;
 
-const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 impl Attack {
     pub(super) fn new(kind: Hostility) -> Self {
@@ -91,7 +92,10 @@ impl Attack {
 
     /// Whether the connection is closed after the last write.
     pub(super) fn hangs_up(&self) -> bool {
-        matches!(self.kind, Hostility::Garbage | Hostility::Hangup | Hostility::OddStatus | Hostility::Redirect)
+        matches!(
+            self.kind,
+            Hostility::Garbage | Hostility::Hangup | Hostility::OddStatus | Hostility::Redirect
+        )
     }
 
     /// The next write; `None`: nothing more comes.
@@ -124,12 +128,18 @@ impl Attack {
             Hostility::OverflowingLength => {
                 plain("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n[")
             }
-            Hostility::TwoLengths => plain("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n[]  \n"),
+            Hostility::TwoLengths => {
+                plain("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n[]  \n")
+            }
             Hostility::EndlessJson => chunked(b"2\r\n[\"\r\n"),
             Hostility::DeepJson => chunked(&super::http::chunk(&b"[".repeat(60_000))),
-            Hostility::OddJson => chunked(&closed(br#"[{"Id":7,"Names":{},"State":[]},null,"x",[[]],{"Id":"","Names":[]}]"#)),
+            Hostility::OddJson => {
+                chunked(&closed(br#"[{"Id":7,"Names":{},"State":[]},null,"x",[[]],{"Id":"","Names":[]}]"#))
+            }
             Hostility::OddNames => chunked(&closed(ODD_NAMES)),
-            Hostility::HugeFrame => chunked(&super::http::chunk(b"\x01\0\0\0\xff\xff\xff\xff2026-11-23T20:16:07.727144095Z few")),
+            Hostility::HugeFrame => {
+                chunked(&super::http::chunk(b"\x01\0\0\0\xff\xff\xff\xff2026-11-23T20:16:07.727144095Z few"))
+            }
             Hostility::OddFrame => chunked(&super::http::chunk(b"\x07\0\0\0\0\0\0\x05hello")),
             Hostility::ByteChunks => chunked(b""),
             Hostility::EmptyAtOnce => chunked(b"0\r\n\r\n"),

@@ -97,13 +97,8 @@ pub struct SimEngine {
 impl SimEngine {
     /// A running engine without containers. `seed` makes the ids.
     pub fn new(dialect: Dialect, seed: u64) -> Self {
-        let faults = Faults {
-            backlog: 4096,
-            denied: false,
-            forbidden: Vec::new(),
-            drop_events: false,
-            hostile: None,
-        };
+        let faults =
+            Faults { backlog: 4096, denied: false, forbidden: Vec::new(), drop_events: false, hostile: None };
         SimEngine {
             dialect,
             process: Process::Up,
@@ -328,7 +323,8 @@ impl SimEngine {
 
     /// Somebody reads this container's log.
     pub fn has_reader(&self, id: &str) -> bool {
-        let reads = |c: &Conn| matches!(&c.body, conn::Body::Logs(r) if self.containers[r.container].id == id);
+        let reads =
+            |c: &Conn| matches!(&c.body, conn::Body::Logs(r) if self.containers[r.container].id == id);
         self.conns.values().any(reads)
     }
 

@@ -248,7 +248,9 @@ impl SimEngine {
         }
         if asked > max {
             let (asked, max) = (text(asked), text(max));
-            return Some(format!("client version {asked} is too new. Maximum supported API version is {max}"));
+            return Some(format!(
+                "client version {asked} is too new. Maximum supported API version is {max}"
+            ));
         }
         (asked < min).then(|| {
             let (asked, min) = (text(asked), text(min));
@@ -261,7 +263,8 @@ impl SimEngine {
     /// By id, by a unique beginning of it, or by name.
     fn lookup(&self, who: &str) -> Option<usize> {
         let present = |c: &&Container| c.state != State::Removed;
-        let exact = self.containers.iter().position(|c| c.id == who).filter(|&i| present(&&self.containers[i]));
+        let exact =
+            self.containers.iter().position(|c| c.id == who).filter(|&i| present(&&self.containers[i]));
         exact.or_else(|| self.index(who)).or_else(|| {
             let mut like = self.containers.iter().filter(present).filter(|c| c.id.starts_with(who));
             match (like.next(), like.next()) {

@@ -24,7 +24,12 @@ fn why_there_is_no_engine_is_said_once() {
         let mut story = Story::calm(Dialect::Docker28);
         act(&mut story.machine);
         let outcome = story.run_for(300_000);
-        assert_eq!((outcome.said(words), outcome.stderr.lines().count(), outcome.exit), (1, 1, 0), "{}", outcome.stderr);
+        assert_eq!(
+            (outcome.said(words), outcome.stderr.lines().count(), outcome.exit),
+            (1, 1, 0),
+            "{}",
+            outcome.stderr
+        );
     };
     said(|m| m.engine_down(true), "does not exist");
     said(|m| m.engine_down(false), "nobody listens");
@@ -104,7 +109,9 @@ fn a_line_that_stayed_open_while_the_other_channel_went_on_comes_whole_after_a_c
         story.machine.run(plain("web"));
         story.machine.lines("web", 5, 0);
         story.machine.at(1_000, "beginning", |m| m.write("web", Channel::Stderr, &[b'a'; 20_000]));
-        story.machine.at(2_000, "others", move |m| (0..others).for_each(|_| m.line("web", Channel::Stdout, 0)));
+        story
+            .machine
+            .at(2_000, "others", move |m| (0..others).for_each(|_| m.line("web", Channel::Stdout, 0)));
         story.machine.at(2_500, "more of it", |m| m.write("web", Channel::Stderr, &[b'b'; 20_000]));
         story.machine.at(2_600, "one more other", |m| m.line("web", Channel::Stdout, 0));
         story.machine.at(3_000, "crash", |m| m.engine_down(false));

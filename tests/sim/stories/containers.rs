@@ -38,15 +38,20 @@ fn a_container_that_dies_gives_its_last_lines_and_comes_back_under_the_same_id()
         story.machine.lines("web", 10, 0);
         for round in 0..6 {
             let at = 2_000 + round * 3_000;
-            story.machine.when(at, "crash", |m| m.is_followed("web"), move |m| {
-                m.lines("web", 400, 50);
-                m.write("web", Channel::Stderr, b"panic: no newline after this");
-                m.die("web");
-                m.at(m.now / MS + 1 + 600 * round, "again", |m| {
-                    m.start("web");
-                    m.lines("web", 100, 0);
-                });
-            });
+            story.machine.when(
+                at,
+                "crash",
+                |m| m.is_followed("web"),
+                move |m| {
+                    m.lines("web", 400, 50);
+                    m.write("web", Channel::Stderr, b"panic: no newline after this");
+                    m.die("web");
+                    m.at(m.now / MS + 1 + 600 * round, "again", |m| {
+                        m.start("web");
+                        m.lines("web", 100, 0);
+                    });
+                },
+            );
         }
         story.run_through().assert_all();
     }
@@ -253,7 +258,8 @@ fn no_follow_of_nobody_fails() {
 
 #[test]
 fn labels_and_exclusions_select() {
-    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--label", "tier=1", "--exclude", "*-old"]);
+    let mut story =
+        Story::calm(Dialect::Docker28).args(&["--tail", "all", "--label", "tier=1", "--exclude", "*-old"]);
     story.machine.run(plain("a").label("tier", "1"));
     story.machine.run(plain("a-old").label("tier", "1"));
     story.machine.run(plain("b").label("tier", "2"));

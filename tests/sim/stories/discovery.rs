@@ -94,8 +94,14 @@ fn forbidden_logs_and_drivers_without_a_log_are_told_once_per_container() {
 #[test]
 fn everything_forbidden_is_no_reason_to_ask_all_the_time() {
     let mut story = Story::calm(Dialect::Docker28);
-    let all =
-        [Endpoint::Ping, Endpoint::Version, Endpoint::Events, Endpoint::List, Endpoint::Inspect, Endpoint::Logs];
+    let all = [
+        Endpoint::Ping,
+        Endpoint::Version,
+        Endpoint::Events,
+        Endpoint::List,
+        Endpoint::Inspect,
+        Endpoint::Logs,
+    ];
     story.machine.engine.faults.forbidden = all.to_vec();
     story.machine.run(plain("web"));
     let outcome = story.run_for(600_000);

@@ -32,7 +32,8 @@ fn long_lines_on_both_channels_in_turns() {
 fn lines_around_the_length_of_a_part() {
     for (seed, tty) in [(1, false), (2, true)] {
         let mut rng = Rng::new(seed);
-        let mut story = Story::new(seed, Dialect::Docker28, Knobs { short_reads: 30, ..Knobs::random(&mut rng) });
+        let mut story =
+            Story::new(seed, Dialect::Docker28, Knobs { short_reads: 30, ..Knobs::random(&mut rng) });
         let spec = plain("web").driver(Driver::Local);
         story.machine.run(if tty { spec.tty() } else { spec });
         for length in [0, 1, 16_382, 16_383, 16_384, 16_385, 32_767, 32_768, 32_769, 49_152] {
@@ -53,7 +54,9 @@ fn a_line_beyond_the_limit_comes_in_segments() {
         let spec = plain("web");
         story.machine.run(if tty { spec.tty() } else { spec });
         for round in 0..40 {
-            story.machine.at(1_000 + 10 * round, "piece", |m| m.write("web", Channel::Stdout, &[b'x'; 100_000]));
+            story
+                .machine
+                .at(1_000 + 10 * round, "piece", |m| m.write("web", Channel::Stdout, &[b'x'; 100_000]));
         }
         story.machine.at(2_000, "end of line", |m| m.write("web", Channel::Stdout, b"\nnext\n"));
         let outcome = story.run_for(10_000);
@@ -65,8 +68,15 @@ fn a_line_beyond_the_limit_comes_in_segments() {
 
 #[test]
 fn odd_bytes() {
-    let odd: [&[u8]; 7] =
-        [b"\0", b"\x1b[31mred\x1b[0m", b"\xff\xfe", b"tab\there", b"\r", b"", "héllo \u{9b}1m \u{1f980}".as_bytes()];
+    let odd: [&[u8]; 7] = [
+        b"\0",
+        b"\x1b[31mred\x1b[0m",
+        b"\xff\xfe",
+        b"tab\there",
+        b"\r",
+        b"",
+        "héllo \u{9b}1m \u{1f980}".as_bytes(),
+    ];
     for driver in [Driver::JsonFile, Driver::Local] {
         let mut story = Story::calm(Dialect::Docker28);
         story.machine.run(plain("web").driver(driver));
@@ -99,7 +109,9 @@ fn a_line_written_slowly_waits_for_its_end() {
     let mut story = Story::calm(Dialect::Docker28);
     story.machine.run(plain("slow"));
     story.machine.at(1_000, "beginning", |m| m.write("slow", Channel::Stdout, &[b'a'; 20_000]));
-    story.machine.at(2_000, "others meanwhile", |m| (0..500).for_each(|_| m.line("slow", Channel::Stderr, 0)));
+    story
+        .machine
+        .at(2_000, "others meanwhile", |m| (0..500).for_each(|_| m.line("slow", Channel::Stderr, 0)));
     story.machine.at(600_000, "end", |m| m.write("slow", Channel::Stdout, b"end\n"));
     story.run_for(700_000).assert_all();
 }

@@ -14,7 +14,7 @@ pub const READ_PER_TURN: usize = 256 * 1024;
 /// read until the outlet has taken some.
 pub const MEMORY: usize = 2 * 1024 * 1024;
 
-/// What a stream may still read when the memory is used up by frames that were cut in two: finishing them is the only
+/// What one stream may still read when the memory is used up by frames that were cut in two: finishing one is the only
 /// way to get memory back.
 pub const LAST_PERMIT: usize = 20 * 1024;
 
@@ -61,8 +61,19 @@ pub const RETRY_MOST: Duration = Duration::from_secs(15);
 /// History follows a response's head at once. A session without a record for so long has shown that there is none.
 pub const HISTORY_COMES: Duration = Duration::from_secs(1);
 
-/// How often the log of a stopped container is asked for while the engine can't open it.
-pub const BARRED_TRIES: u32 = 4;
+/// How often a log is asked for in vain: that of a stopped container, or any with `--no-follow`.
+pub const TRIES: u32 = 4;
+
+/// So long a follow whose head hasn't come counts as one that is being opened.
+pub const PLACE: Duration = Duration::from_secs(5);
+
+/// Event streams shorter than this, one after another, and how many of them it takes to do without.
+pub const EVENTS_SHORT: Duration = Duration::from_secs(10);
+/// See [`EVENTS_SHORT`].
+pub const EVENTS_TRIES: u32 = 5;
+
+/// A second signal so soon after the first is the same request (coreutils `timeout` signals the child, then its group).
+pub const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// First pause before `connect` is repeated after EAGAIN (the engine's backlog is full); doubles, up to 64 times as long.
 pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
@@ -87,7 +98,7 @@ pub const WINDOW: u64 = 64;
 pub const WINDOW_GROWTH: u64 = 16;
 
 /// Beyond this a window is the whole log.
-pub const WINDOW_MOST: u64 = 200_000;
+pub const WINDOW_MOST: u64 = 300_000;
 
 /// With `--until` in the future: lines stamped before it may arrive this much later.
 pub const UNTIL_GRACE: Duration = Duration::from_millis(300);

@@ -10,7 +10,7 @@
 use std::rc::Rc;
 
 use docklog_protocol::{
-    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Parts, Tail, Timestamp, Version, request,
+    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Refusal, Tail, Timestamp, Version, request,
 };
 
 use super::Core;
@@ -21,6 +21,7 @@ use super::notice::Notice;
 use super::place::Begin;
 use super::retry;
 use super::stream::{Opening, Phase, Stream};
+use super::time::Mono;
 use super::timers::Timer;
 use crate::limits;
 
@@ -61,9 +62,14 @@ pub(super) struct Link {
     repeated: Option<Timestamp>,
     events_refused: bool,
     list_refused: bool,
+    /// When the subscription began; and how many ended soon after they began, one after another.
+    events_at: Mono,
+    events_short: u32,
     /// Lists asked for so far. Marks what was seen in which.
     lists: u32,
     listing: bool,
+    /// Something has happened that the list under way may not show: ask again after it.
+    list_again: bool,
     /// The first list is complete: what turns up from now on has started under our eyes.
     pub(super) settled: bool,
 }
@@ -81,10 +87,25 @@ impl Default for Link {
             repeated: None,
             events_refused: false,
             list_refused: false,
+            events_at: Mono::default(),
+            events_short: 0,
             lists: 0,
             listing: false,
+            list_again: false,
             settled: false,
         }
+    }
+}
+
+/// A refusal that will last: a socket proxy's, most often. Others (429, 5xx) may pass.
+fn is_refusal(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 401 | 403 | 404 | 405)
+}
+
+/// Engines allow letters, digits, `_`, `.` and `-` in a name; but it is the engine that says so.
+fn clean(name: &mut String) {
+    if name.contains(|c: char| c.is_control()) {
+        *name = name.replace(|c: char| c.is_control(), "?");
     }
 }
 
@@ -157,7 +178,7 @@ impl Core {
     pub(super) fn version_ended(&mut self, end: End) {
         match end {
             End::Complete | End::Refused(_) => {}
-            other => return self.lose(other, "GET /version"),
+            other => return self.lose_by(other, "GET /version"),
         }
         self.link.state = State::Up;
         let waiting: Vec<StreamId> = self
@@ -180,27 +201,44 @@ impl Core {
     /// The subscription stands: what happens from now on will be told, so the list can't miss anything.
     pub(super) fn events_head(&mut self) {
         self.timers.cancel(Timer::Answer(Exchange::Events));
+        self.link.events_at = self.now.mono;
+        if self.link.list_refused {
+            self.link.told = false;
+        }
         self.list();
     }
 
-    /// The events are over. They never end of themselves: the engine is gone, or a proxy refuses them.
+    /// The events are over. They never end of themselves: the engine is gone, or a proxy refuses or cuts them.
     pub(super) fn events_ended(&mut self, end: End) {
+        let short = self.now.mono.since(self.link.events_at) < limits::EVENTS_SHORT;
         match end {
-            End::Refused(refusal) if (400..500).contains(&refusal.status) => {
-                if !std::mem::replace(&mut self.link.events_refused, true) {
-                    self.say(Notice::NoEvents);
-                }
-                self.list();
+            End::Refused(refusal) if is_refusal(&refusal) => self.do_without_events(),
+            End::Complete | End::Truncated if short && self.link.events_short + 1 >= limits::EVENTS_TRIES => {
+                self.do_without_events();
             }
             // The streams end of themselves if the engine is gone; if only this connection was cut, they go on.
-            End::Complete | End::Truncated => self.lose(End::Complete, "GET /events"),
-            other => self.lose(other, "GET /events"),
+            End::Complete | End::Truncated => {
+                self.link.events_short = if short { self.link.events_short + 1 } else { 0 };
+                self.lose(None);
+            }
+            other => self.lose_by(other, "GET /events"),
         }
+    }
+
+    fn do_without_events(&mut self) {
+        if !std::mem::replace(&mut self.link.events_refused, true) {
+            self.say(Notice::NoEvents);
+        }
+        self.list();
     }
 
     /// Asks for the list, unless that is under way.
     pub(super) fn list(&mut self) {
-        if self.link.listing || self.link.list_refused || !self.link.is_up() {
+        if self.link.list_refused || !self.link.is_up() || self.rules.no_follow && self.link.settled {
+            return;
+        }
+        if self.link.listing {
+            self.link.list_again = true;
             return;
         }
         self.link.listing = true;
@@ -213,15 +251,20 @@ impl Core {
         self.link.listing = false;
         match end {
             End::Complete => self.reconcile(),
-            End::Refused(refusal) if (400..500).contains(&refusal.status) && !self.rules.no_follow => {
+            End::Refused(refusal) if is_refusal(&refusal) && !self.rules.no_follow => {
                 self.link.list_refused = true;
-                self.say(Notice::NoList);
+                self.say(if self.link.events_refused { Notice::NothingAllowed } else { Notice::NoList });
             }
-            other => return self.lose(other, "GET /containers/json"),
+            other => return self.lose_by(other, "GET /containers/json"),
         }
         self.link.settled = true;
-        self.link.told = false;
-        (self.link.attempt, self.link.busy) = (0, 0);
+        (self.link.told, self.link.busy) = (false, 0);
+        if self.link.events_short == 0 {
+            self.link.attempt = 0;
+        }
+        if std::mem::take(&mut self.link.list_again) {
+            self.list();
+        }
     }
 
     /// Compares the catalogue with the list: who is thought to run, but isn't in it and hasn't been heard of since, has
@@ -244,29 +287,38 @@ impl Core {
         }
     }
 
-    /// The engine can't be worked with at present: say why, once, and ask again later.
-    fn lose(&mut self, end: End, what: &'static str) {
+    /// The engine can't be worked with at present, for this reason.
+    pub(super) fn lose_by(&mut self, end: End, what: &'static str) {
+        let host = self.rules.host.clone();
+        self.lose(Some(match end {
+            End::Unconnected(error) => Notice::EngineAway { host, error },
+            End::Late => Notice::EngineSilent { host },
+            End::Refused(refusal) => {
+                let detail = format!("HTTP {}: {}", refusal.status, refusal.message);
+                Notice::EngineTrouble { what, detail }
+            }
+            End::Broken(error) => Notice::EngineTrouble { what, detail: error.to_string() },
+            End::Complete | End::Truncated => Notice::EngineTrouble {
+                what,
+                detail: "the connection ended before it was complete".to_owned(),
+            },
+        }));
+    }
+
+    /// The engine can't be worked with at present: say why, once, if there is a reason (there is none yet when it has only
+    /// ended a connection), and ask again later.
+    fn lose(&mut self, why: Option<Notice>) {
         for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
             self.timers.cancel(Timer::Answer(exchange));
             self.timers.cancel(Timer::Ask(exchange));
             self.commands.push_back(Command::Close(exchange));
         }
         self.timers.cancel(Timer::Reconcile);
-        self.link.listing = false;
+        (self.link.listing, self.link.list_again) = (false, false);
+        (self.link.events_refused, self.link.list_refused) = (false, false);
         self.link.state = State::Away;
-        let host = self.rules.host.clone();
-        let notice = match end {
-            End::Complete | End::Truncated => None, // it may be back at once; if it isn't, the next try tells why
-            End::Unconnected(error) => Some(Notice::EngineAway { host, error }),
-            End::Late => Some(Notice::EngineSilent { host }),
-            End::Refused(refusal) => {
-                let detail = format!("HTTP {}: {}", refusal.status, refusal.message);
-                Some(Notice::EngineTrouble { what, detail })
-            }
-            End::Broken(error) => Some(Notice::EngineTrouble { what, detail: error.to_string() }),
-        };
-        let fatal = notice.is_some() && self.rules.no_follow;
-        if let Some(notice) = notice
+        let fatal = why.is_some() && self.rules.no_follow;
+        if let Some(notice) = why
             && !std::mem::replace(&mut self.link.told, true)
         {
             self.say(notice);
@@ -279,8 +331,10 @@ impl Core {
         self.timers.set(Timer::Engine, self.now.mono.after(span));
     }
 
-    /// A container stands in the list.
-    pub(super) fn listed(&mut self, listed: Listed) {
+    /// A container stands in the list. As long as the list goes on, it isn't late.
+    pub(super) fn listed(&mut self, mut listed: Listed) {
+        self.timers.set(Timer::Answer(Exchange::List), self.now.mono.after(limits::ANSWER));
+        clean(&mut listed.name);
         let running = matches!(listed.state.as_str(), "running" | "paused");
         let list = self.link.lists;
         if let Some(id) = self.catalogue.find(listed.id) {
@@ -328,7 +382,8 @@ impl Core {
     }
 
     /// A container event.
-    pub(super) fn event(&mut self, event: Event) {
+    pub(super) fn event(&mut self, mut event: Event) {
+        clean(&mut event.name);
         if self.link.repeated.take() == Some(event.time) {
             return;
         }
@@ -373,28 +428,38 @@ impl Core {
 
     fn insert(&mut self, id: ContainerId, name: String, opening: Opening) -> Option<StreamId> {
         if self.catalogue.count() >= limits::CONTAINERS {
+            self.forget_a_resting_one();
+        }
+        if self.catalogue.count() >= limits::CONTAINERS {
             self.counts.untracked += 1;
             if self.counts.untracked == 1 {
                 self.say(Notice::TooMany { name, limit: limits::CONTAINERS });
             }
             return None;
         }
-        let parts = if self.link.kind == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
         Some(self.catalogue.insert(Container {
             source: Rc::new(Source { id, name }),
             running: false,
             gone: false,
             listed: 0,
             touched: 0,
-            stream: Stream::new(opening, parts),
+            stream: Stream::new(opening),
         }))
+    }
+
+    /// Room for another: one that is stopped, and at rest, may have been removed without our being told.
+    fn forget_a_resting_one(&mut self) {
+        let resting =
+            self.catalogue.iter().find(|(_, container)| !container.running && container.stream.is_at_rest());
+        if let Some((id, _)) = resting {
+            self.drop_stream(id);
+        }
     }
 
     fn started(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
-            container.running = true;
-            container.gone = false;
-            container.stream.started = true;
+            (container.running, container.gone) = (true, false);
+            container.stream.begin_run();
             self.want(id);
         }
     }
@@ -402,7 +467,7 @@ impl Core {
     /// A stopped container whose log was asked for.
     fn shown(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
-            container.stream.started = true;
+            container.stream.begin_run();
             self.want(id);
         }
     }

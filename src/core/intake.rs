@@ -1,6 +1,6 @@
 //! The data plane: records in, lines into the open batch. Everything that runs once per line is here.
 
-use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
+use docklog_protocol::{Channel, Format, Line, Record, Segment, Timestamp};
 
 use super::Core;
 use super::Rules;
@@ -8,15 +8,19 @@ use super::batch::{Batch, Source};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
+use super::notice::Notice;
 use super::place::{Verdict, Window};
 use super::stream::{FormatKnown, Phase};
+use super::timers::Timer;
+use crate::limits;
 
 impl Core {
-    /// How many wire bytes of this stream may be read now. Zero: don't read; [`Core::end_turn`] may change that.
+    /// How many wire bytes of this stream may be read now. Zero: don't read; the end of a turn may change that.
     pub fn permit(&self, id: StreamId) -> usize {
-        match self.format(id) {
-            Some(_) => self.memory.permit(),
-            None => 0,
+        match self.memory.permit() {
+            _ if self.exit.is_some() || self.format(id).is_none() => 0,
+            0 if self.favoured == Some(id) => limits::LAST_PERMIT,
+            bytes => bytes,
         }
     }
 
@@ -43,15 +47,17 @@ impl Core {
         if !window.proves(record.channel, record.stamp.map(|stamp| stamp.time)) {
             return self.reopen_larger(id);
         }
-        if !stream.fruitful {
-            (stream.fruitful, stream.told, stream.trouble) = (true, false, None);
+        if std::mem::take(&mut stream.lines_are_old) {
+            stream.joiner.clear();
         }
+        stream.spoke = true;
         let mut delivery = Delivery {
             window,
             source: &container.source,
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
+            progress: &mut stream.progress,
         };
         stream.joiner.push(record, &mut |line| delivery.take(&line));
     }
@@ -76,8 +82,19 @@ impl Core {
         self.with_lines(id, |joiner, deliver| joiner.finish(deliver));
     }
 
+    /// Sees to it that memory comes back when nothing is on its way out.
+    pub(super) fn unstick(&mut self) {
+        self.favoured = None;
+        if self.memory.only_lines_left() {
+            self.press();
+        } else if self.memory.only_frames_left() {
+            let longest = self.catalogue.iter().max_by_key(|(_, container)| container.stream.frame_held);
+            self.favoured = longest.map(|(id, _)| id);
+        }
+    }
+
     /// Memory is short, and only open lines hold it: the longest leaves as a segment.
-    pub(super) fn press(&mut self) {
+    fn press(&mut self) {
         let longest = self.catalogue.iter().max_by_key(|(_, container)| container.stream.joiner.held());
         if let Some((id, _)) = longest {
             self.counts.pressed += 1;
@@ -101,14 +118,15 @@ impl Core {
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
+            progress: &mut stream.progress,
         };
         act(&mut stream.joiner, &mut |line| delivery.take(&line));
         let frame = stream.frame_held;
         self.fed(id, frame);
     }
 
-    /// A session's connection is closed: nothing is held for it any more. A line that the end has cut is not delivered;
-    /// it comes again, whole.
+    /// A session's connection is closed before its end: nothing is held for it any more. A line that was cut by that is not
+    /// delivered; it comes again, whole.
     pub(super) fn release(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             let stream = &mut container.stream;
@@ -118,8 +136,13 @@ impl Core {
                 }
             }
             stream.joiner.clear();
-            account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, 0, 0);
         }
+        self.release_frame(id);
+    }
+
+    /// A session is over: no frame is cut any more.
+    pub(super) fn release_frame(&mut self, id: StreamId) {
+        self.fed(id, 0);
     }
 
     /// The window begins after lines that we don't know: close, and open a larger one.
@@ -130,24 +153,23 @@ impl Core {
 
     /// Closes a session of our own accord.
     pub(super) fn close_session(&mut self, id: StreamId) {
+        self.leave_place(id);
+        self.timers.cancel(Timer::Answer(Exchange::Logs(id)));
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        if container.stream.phase == (Phase::Open { head: false }) {
-            self.opening -= 1;
-        }
-        container.stream.discarding = true;
-        container.stream.phase = Phase::Idle;
+        (container.stream.discarding, container.stream.phase) = (true, Phase::Idle);
         self.release(id);
         self.commands.push_back(Command::Close(Exchange::Logs(id)));
     }
 
     fn engine_error(&mut self, id: StreamId, text: &[u8]) {
         self.counts.engine_errors += 1;
-        if let Some(container) = self.catalogue.get_mut(id)
-            && !container.stream.fruitful
-        {
-            container.stream.barred = true;
+        let text = String::from_utf8_lossy(text).trim_end().to_owned();
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if container.stream.spoke {
+            return self.tell(id, |name| Notice::LogTrouble { name, detail: text });
         }
-        self.trouble(id, String::from_utf8_lossy(text).trim_end().to_owned());
+        container.stream.barred = true;
+        self.trouble(id, text);
     }
 }
 
@@ -164,15 +186,26 @@ struct Delivery<'a> {
     rules: &'a Rules,
     batch: &'a mut Batch,
     counts: &'a mut Counts,
+    progress: &'a mut bool,
 }
 
 impl Delivery<'_> {
     fn take(&mut self, line: &Line<'_>) {
         let time = line.stamp.map(|stamp| stamp.time);
-        if self.window.judge(line.channel, time, line.segment) == Verdict::Replay {
-            self.counts.replayed += 1;
-        } else if self.wanted(line.channel, time) {
-            self.batch.push(self.source, line);
+        let line = match self.window.judge(line.channel, time, line.segment, line.text.len()) {
+            Verdict::Deliver => *line,
+            Verdict::Rest { skip, number } => {
+                let last = line.segment.is_none_or(|segment| segment.last);
+                Line { text: &line.text[skip..], segment: Some(Segment { number, last }), ..*line }
+            }
+            Verdict::Replay => {
+                self.counts.replayed += 1;
+                return;
+            }
+        };
+        *self.progress = true;
+        if self.wanted(line.channel, time) {
+            self.batch.push(self.source, &line);
             self.counts.lines += 1;
         } else {
             self.counts.filtered += 1;

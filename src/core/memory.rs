@@ -16,16 +16,19 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// How many wire bytes may be read now. Never zero if nothing else could give memory back: then frames that were cut
-    /// hold it all, and reading their rest is the way out.
+    /// How many wire bytes may be read now.
     pub fn permit(&self) -> usize {
-        let left = limits::MEMORY.saturating_sub(self.used());
-        if left == 0 && self.open + self.unsettled + self.lines == 0 { limits::LAST_PERMIT } else { left }
+        limits::MEMORY.saturating_sub(self.used())
     }
 
-    /// True if only open lines can give memory back: the largest must leave as a segment.
+    /// True if only open lines can give memory back: the longest must leave as a segment.
     pub fn only_lines_left(&self) -> bool {
-        self.permit() == 0 && self.open + self.unsettled == 0
+        self.permit() == 0 && self.open + self.unsettled == 0 && self.lines > 0
+    }
+
+    /// True if frames that were cut hold it all: reading the rest of one is the only way out.
+    pub fn only_frames_left(&self) -> bool {
+        self.permit() == 0 && self.open + self.unsettled + self.lines == 0
     }
 
     /// Bytes held in all.
@@ -94,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn memory_full_of_cut_frames_still_grants_their_rest() {
+    fn memory_full_of_cut_frames_is_told_apart() {
         let mut memory = Memory::default();
         memory.frames_changed(0, limits::MEMORY * 2);
-        assert_eq!(memory.permit(), limits::LAST_PERMIT);
+        assert!(memory.permit() == 0 && memory.only_frames_left() && !memory.only_lines_left());
     }
 }

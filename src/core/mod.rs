@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `discovery` | which containers there are |
 //! | `selection` | which of them are followed |
-//! | `stream` | when a session is opened, and what follows from its end |
+//! | `stream` | when and how a session is opened |
+//! | `ending` | what follows from its end |
 //! | `place` | what of a session is new |
 //! | `intake` | what becomes of a record |
 //! | `memory` | who may read how much |
@@ -17,6 +18,7 @@ pub mod batch;
 pub mod catalogue;
 pub mod count;
 mod discovery;
+mod ending;
 pub mod exchange;
 mod intake;
 pub mod memory;
@@ -90,8 +92,16 @@ pub struct Core {
     commands: VecDeque<Command>,
     chance: Chance,
     counts: Counts,
+    /// The stream that may finish its cut frame when frames hold all memory.
+    favoured: Option<StreamId>,
+    descriptors_told: bool,
+    items_lost_told: bool,
+    /// Something that was asked for couldn't be had (`--no-follow`).
+    failed: bool,
     /// Set once: end with this code when all is flushed.
     exit: Option<i32>,
+    /// When somebody asked to stop.
+    asked_to_stop: Option<Mono>,
     /// The time to flush is over.
     overdue: bool,
 }
@@ -113,7 +123,12 @@ impl Core {
             commands: VecDeque::new(),
             chance: Chance::new(seed),
             counts: Counts::default(),
+            favoured: None,
+            descriptors_told: false,
+            items_lost_told: false,
+            failed: false,
             exit: None,
+            asked_to_stop: None,
             overdue: false,
         };
         core.begin_until();
@@ -130,7 +145,26 @@ impl Core {
                 let at = self.now.mono.after(std::time::Duration::from_nanos(left) + limits::UNTIL_GRACE);
                 self.timers.set(Timer::Until, at);
             }
-            _ => self.rules.no_follow = true,
+            _ => {
+                self.rules.no_follow = true;
+                self.rules.stopped_too |= self.rules.selection.is_explicit();
+            }
+        }
+    }
+
+    /// `--until` has come: what was written until then is still read, by sessions that don't follow.
+    fn until_has_come(&mut self) {
+        self.rules.no_follow = true;
+        if !self.link.settled {
+            return self.finish(0); // there never was an engine
+        }
+        self.commands.push_back(Command::Close(Exchange::Events));
+        self.timers.cancel(Timer::Reconcile);
+        for id in self.catalogue.streams() {
+            if self.catalogue.get(id).is_some_and(|container| container.stream.is_following()) {
+                self.close_session(id);
+                self.enqueue(id);
+            }
         }
     }
 
@@ -145,6 +179,7 @@ impl Core {
     fn timer(&mut self, timer: Timer) {
         match timer {
             Timer::Engine => self.ask_version(),
+            Timer::Answer(Exchange::Logs(id)) => self.head_is_late(id),
             Timer::Answer(exchange) => {
                 self.commands.push_back(Command::Close(exchange));
                 self.ended(exchange, End::Late);
@@ -153,7 +188,7 @@ impl Core {
             Timer::Open(id) => self.enqueue(id),
             Timer::Reconcile => self.list(),
             Timer::Opens => {} // end_turn opens what is queued
-            Timer::Until => self.finish(0),
+            Timer::Until => self.until_has_come(),
             Timer::Stop => self.overdue = true,
         }
     }
@@ -173,18 +208,36 @@ impl Core {
             Input::Inspected(id, inspected) => self.inspected(id, &inspected),
             Input::ItemLost(exchange, detail) => self.item_lost(exchange, detail),
             Input::Ended(exchange, end) => self.ended(exchange, end),
-            Input::Stop if self.exit.is_some() => self.overdue = true, // asked twice
-            Input::Stop => {
+            Input::Stop => self.stop(),
+        }
+    }
+
+    /// A signal: flush and end. A second one: end.
+    fn stop(&mut self) {
+        let now = self.now.mono;
+        match self.asked_to_stop {
+            Some(first) => self.overdue |= now.since(first) >= limits::SAME_SIGNAL,
+            None => {
+                self.asked_to_stop = Some(now);
                 self.finish(0);
-                self.timers.set(Timer::Stop, self.now.mono.after(limits::STOP));
+                self.timers.set(Timer::Stop, now.after(limits::STOP));
             }
         }
     }
 
     fn ended(&mut self, exchange: Exchange, end: End) {
         self.timers.cancel(Timer::Answer(exchange));
-        if end == End::Unconnected(ConnectError::Busy) && !matches!(exchange, Exchange::Logs(_)) {
-            return self.ask_later(exchange);
+        match (&end, exchange) {
+            (_, Exchange::Logs(_)) => {}
+            (End::Unconnected(ConnectError::Busy), _) => return self.ask_later(exchange),
+            (
+                End::Unconnected(ConnectError::Descriptors),
+                Exchange::Version | Exchange::Events | Exchange::List,
+            ) => {
+                self.say_descriptors();
+                return self.ask_later(exchange);
+            }
+            _ => {}
         }
         match exchange {
             Exchange::Version => self.version_ended(end),
@@ -198,7 +251,9 @@ impl Core {
     /// An event that could not be read may have been one that matters: the list tells.
     fn item_lost(&mut self, exchange: Exchange, detail: String) {
         self.counts.items_lost += 1;
-        self.say(Notice::ItemLost { detail });
+        if !std::mem::replace(&mut self.items_lost_told, true) {
+            self.say(Notice::ItemLost { detail });
+        }
         if exchange == Exchange::Events {
             self.list();
         }
@@ -208,9 +263,7 @@ impl Core {
     pub fn end_turn(&mut self) {
         if self.exit.is_none() {
             self.open_queued();
-            if self.memory.only_lines_left() {
-                self.press();
-            }
+            self.unstick();
             self.end_if_done();
         }
     }
@@ -227,7 +280,7 @@ impl Core {
             self.say(Notice::NothingMatches { patterns: self.rules.patterns.clone() });
             return self.finish(1);
         }
-        self.finish(0);
+        self.finish(i32::from(self.failed));
     }
 
     /// Closes everything. Lines whose end hasn't come leave as they are: they won't be asked for again.

@@ -35,6 +35,8 @@ pub enum Notice {
     NoEvents,
     /// A socket proxy refuses the list.
     NoList,
+    /// A socket proxy refuses the list, too.
+    NothingAllowed,
     /// A stream was opened.
     Joined { name: String },
     /// Its container has ended and its log was read to the end.
@@ -57,8 +59,6 @@ pub enum Notice {
     NothingMatches { patterns: String },
     /// Descriptors ran out.
     Descriptors,
-    /// At the end of a run in which something was not delivered.
-    Summary { text: String },
 }
 
 impl Notice {
@@ -93,6 +93,9 @@ impl fmt::Display for Notice {
             Self::NoList => f.write_str(
                 "the engine (or a proxy before it) refuses GET /containers/json: only containers that start from now on are seen",
             ),
+            Self::NothingAllowed => f.write_str(
+                "it refuses GET /containers/json, too: nothing can be followed. A socket proxy must allow CONTAINERS and EVENTS (and PING, VERSION)",
+            ),
             Self::Joined { name } => write!(f, "+ {name}"),
             Self::Left { name, gone: false } => write!(f, "- {name}"),
             Self::Left { name, gone: true } => write!(f, "- {name} (removed)"),
@@ -117,12 +120,11 @@ impl fmt::Display for Notice {
             Self::TooMany { name, limit } => {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }
-            Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail}"),
+            Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail} (said once; RUST_LOG=info counts them at the end)"),
             Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docker ps -a` lists their names"),
             Self::Descriptors => f.write_str(
                 "no file descriptor is left for another stream: raise the limit (ulimit -n, LimitNOFILE=), or select fewer containers",
             ),
-            Self::Summary { text } => f.write_str(text),
         }
     }
 }

@@ -25,8 +25,9 @@ enum Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OpenLine {
     time: Timestamp,
-    /// Segments delivered of it.
+    /// Segments delivered of it, and how many bytes they had. (Segments differ in size: memory may have been short.)
     segments: u32,
+    bytes: u64,
 }
 
 /// One channel's part of a [`Place`].
@@ -50,6 +51,8 @@ struct Seen {
     live: bool,
     /// A record older than the open line has come by, so that line will come whole.
     before_open: bool,
+    /// Bytes of the open line that have come by.
+    open_bytes: u64,
 }
 
 /// How a stream that has no place yet begins.
@@ -77,6 +80,13 @@ pub enum Verdict {
     Deliver,
     /// It was delivered by an earlier session.
     Replay,
+    /// Its beginning was delivered, in segments.
+    Rest {
+        /// Leave out so many bytes.
+        skip: usize,
+        /// The rest is this segment.
+        number: u32,
+    },
 }
 
 /// A session as seen by the place: which request it needs, and what of its records is new.
@@ -195,25 +205,44 @@ impl Window {
         seen.before_open
     }
 
-    /// Decides about a whole line, or a segment of one, and notes what is delivered.
-    pub fn judge(&mut self, channel: Channel, time: Option<Timestamp>, segment: Option<Segment>) -> Verdict {
+    /// Decides about a whole line, or a segment of one, and notes what is delivered. `bytes`: its length.
+    pub fn judge(
+        &mut self,
+        channel: Channel,
+        time: Option<Timestamp>,
+        segment: Option<Segment>,
+        bytes: usize,
+    ) -> Verdict {
         let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
-        if !self.seen[half(channel)].live && self.is_replay(channel, time, segment) {
+        let half = half(channel);
+        let last = segment.is_none_or(|segment| segment.last);
+        if let Some(open) = self.resumed[half].open.filter(|open| open.time == time && open.bytes > 0) {
+            let from = self.seen[half].open_bytes;
+            self.seen[half].open_bytes += bytes as u64;
+            if self.seen[half].open_bytes <= open.bytes && !last {
+                return Verdict::Replay;
+            }
+            if from == 0 || self.place[half].open.is_some() {
+                let skip = open.bytes.saturating_sub(from).min(bytes as u64) as usize;
+                let number = self.place[half].open.map_or(0, |open| open.segments) + 1;
+                self.deliver(half, time, Some(Segment { number, last }), bytes - skip);
+                return Verdict::Rest { skip, number };
+            }
+        }
+        if !self.seen[half].live && self.is_replay(channel, time, last) {
             return Verdict::Replay;
         }
-        let seen = &mut self.seen[half(channel)];
-        (seen.live, seen.reached) = (true, true);
-        self.place[half(channel)].advance(time, segment);
+        self.deliver(half, time, segment, bytes);
         Verdict::Deliver
     }
 
-    fn is_replay(&mut self, channel: Channel, time: Timestamp, segment: Option<Segment>) -> bool {
-        let Half { mark, open } = self.resumed[half(channel)];
-        if let (Some(open), Some(segment)) = (open, segment)
-            && open.time == time
-        {
-            return segment.number <= open.segments;
-        }
+    fn deliver(&mut self, half: usize, time: Timestamp, segment: Option<Segment>, bytes: usize) {
+        (self.seen[half].live, self.seen[half].reached) = (true, true);
+        self.place[half].advance(time, segment, bytes);
+    }
+
+    fn is_replay(&mut self, channel: Channel, time: Timestamp, last: bool) -> bool {
+        let mark = self.resumed[half(channel)].mark;
         let other = 1 - half(channel);
         let seen = &mut self.seen[half(channel)];
         match mark {
@@ -223,7 +252,7 @@ impl Window {
             }
             Mark::Origin(origin) => time < origin,
             Mark::At { time: mark, .. } if time != mark => time < mark,
-            Mark::At { lines, .. } if segment.is_none_or(|segment| segment.last) => {
+            Mark::At { lines, .. } if last => {
                 seen.lines += 1;
                 seen.reached |= seen.lines == lines;
                 seen.lines <= lines
@@ -234,7 +263,7 @@ impl Window {
 
     /// The session was cut while this line was open. It will come again, whole.
     pub fn cut(&mut self, channel: Channel, time: Timestamp) {
-        self.place[half(channel)].open.get_or_insert(OpenLine { time, segments: 0 });
+        self.place[half(channel)].open.get_or_insert(OpenLine { time, segments: 0, bytes: 0 });
     }
 
     /// True once a line has been delivered.
@@ -260,9 +289,10 @@ fn half(channel: Channel) -> usize {
 }
 
 impl Half {
-    fn advance(&mut self, time: Timestamp, segment: Option<Segment>) {
+    fn advance(&mut self, time: Timestamp, segment: Option<Segment>, bytes: usize) {
         if let Some(Segment { number, last: false }) = segment {
-            self.open = Some(OpenLine { time, segments: number });
+            let before = self.open.filter(|open| open.time == time).map_or(0, |open| open.bytes);
+            self.open = Some(OpenLine { time, segments: number, bytes: before + bytes as u64 });
             return;
         }
         self.open = None;
@@ -301,7 +331,7 @@ mod tests {
             if !window.proves(channel, Some(at(seconds))) {
                 return None;
             }
-            if window.judge(channel, Some(at(seconds)), None) == Verdict::Deliver {
+            if window.judge(channel, Some(at(seconds)), None, 1) == Verdict::Deliver {
                 new.push((channel, seconds));
             }
         }
@@ -346,7 +376,10 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(sizes, [Tail::Last(64), Tail::Last(1024), Tail::Last(16_384), Tail::All]);
+        assert_eq!(
+            sizes,
+            [Tail::Last(64), Tail::Last(1024), Tail::Last(16_384), Tail::Last(262_144), Tail::All]
+        );
     }
 
     #[test]
@@ -380,15 +413,30 @@ mod tests {
     fn segments_delivered_of_a_cut_line_are_not_delivered_again() {
         let mut window = Window::new(Begin::First);
         open(&mut window);
-        let segment = |number, last| Some(Segment { number, last });
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(1, false)), Verdict::Deliver);
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(2, false)), Verdict::Deliver);
+        let mut judge = |window: &mut Window, number, last, bytes| {
+            window.judge(OUT, Some(at(1)), Some(Segment { number, last }), bytes)
+        };
+        assert_eq!(judge(&mut window, 1, false, 100), Verdict::Deliver);
+        assert_eq!(judge(&mut window, 2, false, 100), Verdict::Deliver);
         open(&mut window);
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(1, false)), Verdict::Replay);
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(2, false)), Verdict::Replay);
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Deliver);
+        assert_eq!(judge(&mut window, 1, false, 150), Verdict::Replay, "the same bytes, cut elsewhere");
+        assert_eq!(judge(&mut window, 2, false, 150), Verdict::Rest { skip: 50, number: 3 });
+        assert_eq!(judge(&mut window, 3, true, 20), Verdict::Rest { skip: 0, number: 4 });
         open(&mut window);
-        assert_eq!(window.judge(OUT, Some(at(1)), segment(3, true)), Verdict::Replay);
+        assert_eq!(judge(&mut window, 1, false, 300), Verdict::Replay);
+        assert_eq!(judge(&mut window, 2, true, 20), Verdict::Replay);
+        assert_eq!(window.judge(OUT, Some(at(2)), None, 5), Verdict::Deliver);
+    }
+
+    #[test]
+    fn a_line_that_was_pressed_out_in_part_comes_with_its_rest_only() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        let pressed = Some(Segment { number: 1, last: false });
+        assert_eq!(window.judge(OUT, Some(at(1)), pressed, 100), Verdict::Deliver);
+        open(&mut window);
+        assert_eq!(window.judge(OUT, Some(at(1)), None, 130), Verdict::Rest { skip: 100, number: 2 });
+        assert_eq!(window.judge(OUT, Some(at(2)), None, 1), Verdict::Deliver);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One container's stream: when a session is opened, and what follows from its end.
+//! One container's stream: how its sessions are opened. What follows from their end is in `ending`.
 //!
 //! ```text
 //!            wanted                  turn has room           head of a 200
@@ -10,13 +10,14 @@
 //!   Never ◄── its driver can't be read, or a proxy forbids it
 //! ```
 
-use docklog_protocol::{Format, Inspected, LineJoiner, Parts, Refusal, Timestamp, limits as wire, request};
+use docklog_protocol::{
+    EngineKind, Format, Inspected, LineJoiner, Parts, Timestamp, limits as wire, request,
+};
 
 use super::Core;
-use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
+use super::exchange::{Command, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::{Begin, Window};
-use super::retry;
 use super::time::Mono;
 use super::timers::Timer;
 use crate::limits;
@@ -70,33 +71,45 @@ pub struct Stream {
     /// `None` until the first session is opened.
     pub(super) window: Option<Window>,
     pub(super) joiner: LineJoiner,
+    /// The open lines are those of the session before: they come again, if anything comes.
+    pub(super) lines_are_old: bool,
     /// The rest of this session's bytes is of no use: it is being closed.
     pub(super) discarding: bool,
-    /// Sessions that failed one after another.
+    /// It has one of the places of those whose answer is awaited ([`limits::OPENING`]).
+    pub(super) has_place: bool,
+    /// Sessions that failed one after another; connects that found the backlog full, one after another.
     pub(super) attempt: u32,
-    /// The container started (again) while a session was open: open another when that one has ended.
-    pub(super) again: bool,
+    pub(super) backlog: u32,
+
+    // Of the container's present run:
+    /// It has run, as far as we know.
+    pub(super) started: bool,
     /// That it has joined was told.
     pub(super) joined: bool,
-    /// A session of the container's present run has ended in which the engine could read the log.
+    /// A session has ended in which the engine could read the log.
     pub(super) caught: bool,
-    /// In this session the engine sent an error before any record: it couldn't open the log.
-    pub(super) barred: bool,
-    /// This session follows.
+    /// An empty answer has been doubted once.
+    pub(super) doubted: bool,
+
+    // Of the present or last session:
+    /// It follows.
     pub(super) follow: bool,
-    /// When the head came.
+    /// When its head came.
     pub(super) head_at: Mono,
-    /// The last session ended whole.
+    /// It has brought a record; and one that is new.
+    pub(super) spoke: bool,
+    pub(super) progress: bool,
+    /// The engine couldn't open the log, and said so or sent nothing.
+    pub(super) barred: bool,
+    /// The container started (again) meanwhile: open another when it has ended.
+    pub(super) again: bool,
+    /// It has ended whole.
     pub(super) complete: bool,
-    /// The container has run, as far as we know.
-    pub(super) started: bool,
-    /// This session has brought a record.
-    pub(super) fruitful: bool,
-    /// Its trouble was told; no second time until it has worked again.
-    pub(super) told: bool,
-    /// What went wrong in the last session. Told if it goes wrong again: a container that is being removed fails once,
-    /// in many ways, and is then simply gone.
+
+    /// What went wrong lately. Told when it goes wrong again: a container that is being removed fails once, in many ways,
+    /// and is then simply gone. No second time until a session has worked.
     pub(super) trouble: Option<String>,
+    pub(super) told: bool,
     /// Accounted to it in the budget: bytes of open lines, bytes of a cut frame.
     pub(super) lines_held: usize,
     pub(super) frame_held: usize,
@@ -104,26 +117,31 @@ pub struct Stream {
 
 impl Stream {
     /// A stream that nobody has asked for yet.
-    pub fn new(opening: Opening, parts: Parts) -> Self {
+    pub fn new(opening: Opening) -> Self {
         Self {
             phase: Phase::Idle,
             format: FormatKnown::Unasked,
             opening,
             window: None,
-            joiner: LineJoiner::new(parts, wire::LINE),
+            joiner: LineJoiner::new(Parts::Docker, wire::LINE),
+            lines_are_old: false,
             discarding: false,
+            has_place: false,
             attempt: 0,
-            again: false,
+            backlog: 0,
+            started: false,
             joined: false,
             caught: false,
-            barred: false,
+            doubted: false,
             follow: false,
             head_at: Mono::default(),
+            spoke: false,
+            progress: false,
+            barred: false,
+            again: false,
             complete: false,
-            started: false,
-            fruitful: false,
-            told: false,
             trouble: None,
+            told: false,
             lines_held: 0,
             frame_held: 0,
         }
@@ -133,24 +151,32 @@ impl Stream {
     pub fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Never)
     }
-}
 
-/// The container is removed, or about to be.
-fn is_gone(refusal: &Refusal) -> bool {
-    matches!(refusal.status, 404 | 409)
+    /// True while a session is open that has no end of its own.
+    pub(super) fn is_following(&self) -> bool {
+        self.follow && matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// The container's next run begins.
+    pub(super) fn begin_run(&mut self) {
+        self.started = true;
+        self.doubted = false;
+    }
 }
 
 /// Where the log of a container's present run begins. The engine keeps the time of the last end: that of the run before,
 /// unless this one has ended in the meantime. A start is noted after the process runs, so its first lines may be older.
 fn after_last_end(inspected: &Inspected, started: Option<Timestamp>) -> Begin {
-    const NOTED_LATE: i64 = 1_000_000_000;
     match (inspected.finished_at, started.or(inspected.started_at)) {
-        (Some(end), Some(start)) if end >= start => {
-            Begin::Restart(Timestamp::from_unix_nanos(start.unix_nanos().saturating_sub(NOTED_LATE)))
-        }
+        (Some(end), Some(start)) if end >= start => at_start(start),
         (Some(end), _) => Begin::Restart(end),
         (None, _) => Begin::First,
     }
+}
+
+fn at_start(start: Timestamp) -> Begin {
+    const NOTED_LATE: i64 = 1_000_000_000;
+    Begin::Restart(Timestamp::from_unix_nanos(start.unix_nanos().saturating_sub(NOTED_LATE)))
 }
 
 impl Core {
@@ -205,7 +231,10 @@ impl Core {
             stream.format = FormatKnown::Asked;
         }
         match (&stream.window, stream.opening) {
-            (None, Opening::AfterLastEnd(_)) => stream.phase = Phase::Inspecting,
+            (None, Opening::AfterLastEnd(_)) => {
+                stream.phase = Phase::Inspecting;
+                self.take_place(id);
+            }
             (None, Opening::As(begin)) => {
                 stream.window = Some(Window::new(begin));
                 self.open_session(id);
@@ -225,29 +254,61 @@ impl Core {
         let follow = !self.rules.no_follow && container.running;
         let stream = &mut container.stream;
         let Some(window) = stream.window.as_mut() else { return };
+        for (channel, time) in stream.joiner.open_lines() {
+            window.cut(channel, time);
+        }
         let logs = window.open(container.source.id, follow, until, kind);
-        stream.follow = follow;
-        stream.joiner = LineJoiner::new(
-            if kind == docklog_protocol::EngineKind::Podman { Parts::Podman } else { Parts::Docker },
-            wire::LINE,
-        );
-        stream.phase = Phase::Open { head: false };
-        (stream.discarding, stream.fruitful, stream.barred, stream.again) = (false, false, false, false);
-        self.opening += 1;
+        if !stream.joiner.is_open() {
+            let parts = if kind == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
+            stream.joiner = LineJoiner::new(parts, wire::LINE);
+        }
+        (stream.phase, stream.follow, stream.lines_are_old) = (Phase::Open { head: false }, follow, true);
+        (stream.spoke, stream.progress, stream.barred) = (false, false, false);
+        (stream.discarding, stream.again) = (false, false);
+        self.take_place(id);
+        // A follow may keep silent until its first line (Podman), and only gives up its place then.
+        let patience = if follow { limits::PLACE } else { limits::ANSWER };
+        self.timers.set(Timer::Answer(Exchange::Logs(id)), self.now.mono.after(patience));
         self.commands.push_back(Command::Open(Exchange::Logs(id), request::logs(api, &logs)));
+    }
+
+    fn take_place(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id)
+            && !std::mem::replace(&mut container.stream.has_place, true)
+        {
+            self.opening += 1;
+        }
+    }
+
+    /// Its answer isn't awaited any more.
+    pub(super) fn leave_place(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id)
+            && std::mem::replace(&mut container.stream.has_place, false)
+        {
+            self.opening -= 1;
+        }
+    }
+
+    /// The head of a session is late.
+    pub(super) fn head_is_late(&mut self, id: StreamId) {
+        if self.catalogue.get(id).is_some_and(|container| container.stream.follow) {
+            self.leave_place(id);
+        } else {
+            self.commands.push_back(Command::Close(Exchange::Logs(id)));
+            self.session_ended(id, super::exchange::End::Late);
+        }
     }
 
     /// The engine has answered a log request with 200.
     pub(super) fn session_head(&mut self, id: StreamId) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        if stream.discarding {
+        if self.catalogue.get(id).is_none_or(|container| container.stream.discarding) {
             return; // core has closed this session, and the shell will
         }
-        if stream.phase == (Phase::Open { head: false }) {
-            self.opening -= 1;
-        }
-        stream.phase = Phase::Open { head: true };
+        self.timers.cancel(Timer::Answer(Exchange::Logs(id)));
+        self.leave_place(id);
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        (stream.phase, stream.backlog) = (Phase::Open { head: true }, 0);
         stream.head_at = self.now.mono;
         self.counts.sessions += 1;
         if !std::mem::replace(&mut stream.joined, true) {
@@ -273,243 +334,12 @@ impl Core {
         if stream.format == FormatKnown::Asked {
             stream.format = FormatKnown::As(Format::Detect);
         }
-        if matches!(stream.opening, Opening::AfterLastEnd(_)) {
-            stream.opening = Opening::As(Begin::First);
+        if let Opening::AfterLastEnd(started) = stream.opening {
+            stream.opening = Opening::As(started.map_or(Begin::Now(self.now.wall), at_start));
         }
         if stream.phase == Phase::Inspecting {
+            self.leave_place(id);
             self.enqueue(id);
-        }
-    }
-
-    /// A session has ended; its connection is closed.
-    pub(super) fn session_ended(&mut self, id: StreamId, end: End) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        if stream.discarding {
-            return;
-        }
-        if stream.phase == (Phase::Open { head: false }) {
-            self.opening -= 1;
-        }
-        self.note_end(id, &end);
-        if end == End::Complete {
-            self.finish_lines(id); // what is open now was the container's last word
-        }
-        self.release(id);
-        match end {
-            End::Complete => self.session_complete(id),
-            End::Refused(refusal) => self.session_refused(id, &refusal),
-            End::Unconnected(ConnectError::Busy) => {
-                let Some(container) = self.catalogue.get_mut(id) else { return };
-                let span = retry::backlog(container.stream.attempt);
-                container.stream.attempt = container.stream.attempt.saturating_add(1);
-                self.wait(id, span);
-            }
-            End::Unconnected(ConnectError::Descriptors) => {
-                self.tell(id, |_| Notice::Descriptors);
-                self.fail(id);
-            }
-            End::Unconnected(_) => self.fail(id),
-            End::Truncated | End::Late => {
-                self.counts.truncated += 1;
-                self.fail(id);
-            }
-            End::Broken(error) => {
-                self.counts.broken += 1;
-                self.trouble(id, format!("its answer can't be understood: {error}"));
-                self.fail(id);
-            }
-        }
-    }
-
-    /// What a session's end says about the stream.
-    fn note_end(&mut self, id: StreamId, end: &End) {
-        let follow = !self.rules.no_follow;
-        let now = self.now.mono;
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        let headed = stream.phase == (Phase::Open { head: true });
-        stream.phase = Phase::Idle;
-        let complete = *end == End::Complete;
-        if !matches!(end, End::Refused(refusal) if is_gone(refusal)) {
-            stream.complete = complete; // that it is gone takes nothing back
-        }
-        let long = now.since(stream.head_at) >= limits::HISTORY_COMES;
-        if headed && complete && follow && !stream.fruitful && !long && stream.attempt == 0 {
-            // Nothing, and at once. An engine that is removing a container may make its log anew, empty, only because
-            // it is asked for it; that must not pass for the truth, unless it is so again.
-            stream.barred = true;
-            stream.trouble.get_or_insert_with(|| "its log was empty by then (or always was)".to_owned());
-        }
-        stream.caught |= headed && !stream.barred;
-        if headed
-            && (complete || long)
-            && !stream.fruitful
-            && !stream.barred
-            && let Some(window) = stream.window.as_mut()
-        {
-            window.was_empty();
-        }
-    }
-
-    fn session_complete(&mut self, id: StreamId) {
-        let follow = !self.rules.no_follow;
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        if stream.barred && !container.running && stream.attempt >= limits::BARRED_TRIES {
-            let message = stream.trouble.clone().unwrap_or_default();
-            self.never(id, |name| Notice::Unreadable { name, message });
-        } else if stream.barred {
-            self.fail(id);
-        } else if stream.again && follow {
-            stream.attempt = 0;
-            self.enqueue(id);
-        } else if (container.running && follow) || (stream.follow && !self.link.follows_to_the_end()) {
-            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or it is one whose
-            // follow leaves the rest of the last line behind: then, once more without following.
-            if stream.fruitful {
-                stream.attempt = 0;
-            }
-            let span = retry::pause(stream.attempt, &mut self.chance).max(limits::DIE_MAY_FOLLOW);
-            stream.attempt = stream.attempt.saturating_add(1);
-            self.wait(id, span);
-        } else {
-            self.rest(id);
-        }
-    }
-
-    fn session_refused(&mut self, id: StreamId, refusal: &Refusal) {
-        let message = refusal.message.clone();
-        match refusal.status {
-            _ if is_gone(refusal) => {
-                if let Some(container) = self.catalogue.get_mut(id) {
-                    container.gone = true;
-                }
-                self.rest(id);
-            }
-            403 => self.never(id, |name| Notice::Forbidden { name, message }),
-            501 => self.never(id, |name| Notice::Unreadable { name, message }),
-            _ if message.contains("does not support reading") => {
-                self.never(id, |name| Notice::Unreadable { name, message });
-            }
-            status => {
-                self.trouble(id, format!("HTTP {status}: {message}"));
-                self.fail(id);
-            }
-        }
-    }
-
-    /// Its log can't be read, now or later: say so, once.
-    fn never(&mut self, id: StreamId, notice: impl FnOnce(String) -> Notice) {
-        self.counts.unreadable += 1;
-        self.tell(id, notice);
-        if let Some(container) = self.catalogue.get_mut(id) {
-            container.stream.phase = Phase::Never;
-            container.stream.caught = true; // it was not missed: we know why there is nothing
-        }
-        self.rest(id);
-    }
-
-    /// The session failed, and lines may be left: again, ever more slowly, or when the engine is back.
-    fn fail(&mut self, id: StreamId) {
-        let link_up = self.link.is_up();
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        if stream.fruitful {
-            stream.attempt = 0;
-        }
-        let mut span = retry::pause(stream.attempt, &mut self.chance);
-        if !container.running || stream.trouble.is_some() {
-            // It may be on its way out. Asking meanwhile could make its log anew, which hinders the removal (seen: 20.10).
-            span = span.max(limits::DIE_MAY_FOLLOW);
-        }
-        stream.attempt = stream.attempt.saturating_add(1);
-        if link_up {
-            self.wait(id, span);
-        } else {
-            stream.phase = Phase::ForEngine;
-        }
-    }
-
-    fn wait(&mut self, id: StreamId, span: std::time::Duration) {
-        if let Some(container) = self.catalogue.get_mut(id) {
-            container.stream.phase = Phase::Waiting;
-            self.timers.set(Timer::Open(id), self.now.mono.after(span));
-        }
-    }
-
-    /// Nothing more to read for now: the container doesn't run.
-    fn rest(&mut self, id: StreamId) {
-        self.timers.cancel(Timer::Open(id));
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        if container.stream.phase != Phase::Never {
-            container.stream.phase = Phase::Idle;
-        }
-        if container.gone {
-            self.forget(id);
-        } else if container.stream.complete && container.stream.started {
-            let name = container.source.name.clone();
-            (container.stream.caught, container.stream.joined, container.stream.started) =
-                (false, false, false);
-            self.say(Notice::Left { name, gone: false });
-        }
-    }
-
-    /// The container doesn't run any more. A session that is open goes on to its end: the last lines are the crash.
-    pub(super) fn stopped(&mut self, id: StreamId) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        container.running = false;
-        let owed = container.stream.follow && !self.link.follows_to_the_end();
-        if container.stream.phase == Phase::Waiting && container.stream.complete && !owed {
-            self.rest(id);
-        }
-    }
-
-    /// The container was removed.
-    pub(super) fn removed(&mut self, id: StreamId) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        (container.running, container.gone) = (false, true);
-        let waits_for_nothing = container.stream.phase == Phase::Waiting && container.stream.complete;
-        if container.stream.is_at_rest() || waits_for_nothing {
-            self.forget(id);
-        }
-    }
-
-    fn forget(&mut self, id: StreamId) {
-        let Some(container) = self.catalogue.remove(id) else { return };
-        self.cancel_timers(id);
-        self.commands.push_back(Command::Close(Exchange::Inspect(id)));
-        let (name, hex) = (container.source.name.clone(), container.source.id.to_string());
-        let short = hex[..12].to_owned();
-        if container.stream.started && !container.stream.caught {
-            self.counts.missed += 1;
-            let total = self.counts.missed;
-            let reason = container.stream.trouble;
-            self.say(Notice::Missed { name, id: short, total, reason });
-        } else if container.stream.started
-            && !container.stream.complete
-            && container.stream.phase != Phase::Never
-        {
-            self.say(Notice::CutShort { name, id: short });
-        } else if container.stream.started {
-            self.say(Notice::Left { name, gone: true });
-        }
-    }
-
-    /// Notes what went wrong, and tells it if that is the second time.
-    pub(super) fn trouble(&mut self, id: StreamId, detail: String) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        if container.stream.trouble.replace(detail.clone()).is_some() {
-            self.tell(id, |name| Notice::LogTrouble { name, detail });
-        }
-    }
-
-    /// Says something about a stream unless it has been told already.
-    pub(super) fn tell(&mut self, id: StreamId, notice: impl FnOnce(String) -> Notice) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        if !std::mem::replace(&mut container.stream.told, true) {
-            let name = container.source.name.clone();
-            self.say(notice(name));
         }
     }
 }

@@ -152,11 +152,17 @@ impl World for Host {
         let rest =
             if ready.is_empty() { timeout.map(|timeout| timeout - hold) } else { Some(Duration::ZERO) };
         Self::poll(&mut self.all, &mut self.events, rest)?;
-        if self.tell(ready) {
+        if !self.tell(ready) {
+            return Ok(());
+        }
+        // The outer epoll tells of the inner one's news once: what one call leaves behind must be asked for.
+        loop {
             Self::poll(&mut self.urgent, &mut self.events, Some(Duration::ZERO))?;
             self.tell(ready);
+            if self.events.iter().count() < EVENTS {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {

@@ -86,6 +86,7 @@ impl<W: World> Turn<W> {
             self.talk();
             self.deliver();
             if let Some(code) = self.over() {
+                log::info!("{:?}", self.core.counts());
                 self.talk();
                 return code;
             }
@@ -271,9 +272,11 @@ impl<W: World> Turn<W> {
         match notice.weight() {
             Weight::Warning => line.extend_from_slice(b"docklog: "),
             Weight::News if self.news => {}
-            Weight::News | Weight::Detail => return log::info!("{notice}"),
+            Weight::News | Weight::Detail => return log::info!("{}", notice.to_string().escape_debug()),
         }
-        encode::show(notice.to_string().as_bytes(), &mut line); // names and errors come from outside
+        if encode::show(notice.to_string().as_bytes(), &mut line) {
+            line.extend_from_slice(b"\x1b[0m"); // names and errors come from outside, and may be coloured
+        }
         line.push(b'\n');
         self.messages.push(&line);
     }

@@ -157,9 +157,9 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// True if one of its messages holds this text.
-    pub(crate) fn said(&self, text: &str) -> bool {
-        messages(&self.stderr).any(|line| line.contains(text))
+    /// The first of its messages that holds this text.
+    pub(crate) fn message(&self, text: &str) -> Option<&str> {
+        messages(&self.stderr).find(|line| line.contains(text))
     }
 }
 

@@ -7,7 +7,8 @@ use super::processes::marked;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,6 +72,7 @@ pub(crate) fn sweep(mark: &str) {
     while remove_groups(mark) > 0 && Instant::now() < deadline {
         sleep(Duration::from_millis(50));
     }
+    remove_dead_sockets();
     for folder in named(&std::env::temp_dir(), mark) {
         let _ = fs::remove_dir_all(folder);
     }
@@ -95,6 +97,22 @@ fn unmount(mark: &str) {
 fn named(folder: &Path, mark: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(mark)).collect()
+}
+
+/// Removes the sockets of killed shims. containerd keeps those of all its instances in one folder, under names that tell nothing;
+/// but where nobody listens, and hasn't just begun to, nobody ever will.
+fn remove_dead_sockets() {
+    for socket in fs::read_dir("/run/containerd/s").into_iter().flatten().flatten() {
+        let age = socket
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|time| time.elapsed().unwrap_or_default());
+        let refused = UnixStream::connect(socket.path())
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+        if refused && age.is_ok_and(|age| age > Duration::from_secs(5)) {
+            let _ = fs::remove_file(socket.path());
+        }
+    }
 }
 
 /// Removes control groups, of all controllers where these are mounted apart; how many are left.

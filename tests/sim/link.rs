@@ -93,6 +93,7 @@ impl Link {
         self.last_arrival = self.last_arrival.max(at);
         self.ending.get_or_insert((self.last_arrival, ending));
         self.conn = None;
+        self.up.clear(); // nobody will take it
     }
 
     /// Loses all but the first `keep` of the bytes that docklog hasn't read: what a reset, or a proxy, may do.

@@ -1,0 +1,277 @@
+//! What follows from a session's end, from a container's end, and from both.
+
+use std::time::Duration;
+
+use docklog_protocol::Refusal;
+
+use super::Core;
+use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
+use super::notice::Notice;
+use super::retry;
+use super::stream::Phase;
+use super::timers::Timer;
+use crate::limits;
+
+/// The container is removed, or about to be.
+fn is_gone(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 404 | 409)
+}
+
+impl Core {
+    /// A session has ended; its connection is closed.
+    pub(super) fn session_ended(&mut self, id: StreamId, end: End) {
+        if self.catalogue.get(id).is_none_or(|container| container.stream.discarding) {
+            return; // core has closed it before
+        }
+        self.leave_place(id);
+        self.note_end(id, &end);
+        if end == End::Complete {
+            self.release_frame(id); // open lines wait: another session may bring their rest
+        } else {
+            self.release(id);
+        }
+        match end {
+            End::Complete => self.session_complete(id),
+            End::Refused(refusal) => self.session_refused(id, &refusal),
+            End::Unconnected(ConnectError::Busy) => self.wait_for_backlog(id),
+            End::Unconnected(ConnectError::Descriptors) => {
+                self.say_descriptors();
+                self.fail(id);
+            }
+            End::Unconnected(error) if self.rules.no_follow => {
+                self.lose_by(End::Unconnected(error), "a log request")
+            }
+            End::Unconnected(_) => self.fail(id),
+            End::Truncated | End::Late => {
+                self.counts.truncated += 1;
+                self.trouble(id, "the connection ended in the middle of its answer".to_owned());
+                self.fail(id);
+            }
+            End::Broken(error) => {
+                self.counts.broken += 1;
+                self.trouble(id, format!("its answer can't be understood: {error}"));
+                self.fail(id);
+            }
+        }
+    }
+
+    /// What a session's end says about the stream.
+    fn note_end(&mut self, id: StreamId, end: &End) {
+        let follow = !self.rules.no_follow;
+        let now = self.now.mono;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        let headed = stream.phase == (Phase::Open { head: true });
+        let complete = *end == End::Complete;
+        let long = headed && now.since(stream.head_at) >= limits::HISTORY_COMES;
+        stream.phase = Phase::Idle;
+        if !matches!(end, End::Refused(refusal) if is_gone(refusal)) {
+            stream.complete = complete; // that it is gone takes nothing back
+        }
+        if stream.progress || long {
+            (stream.attempt, stream.told, stream.trouble) = (0, false, None);
+        }
+        let empty = headed && !stream.spoke;
+        if empty && complete && !long && follow && !std::mem::replace(&mut stream.doubted, true) {
+            // Nothing, and at once. An engine that is removing a container may make its log anew, empty, only because
+            // it is asked for it; that must not pass for the truth, unless it is so again.
+            stream.barred = true;
+            stream.trouble.get_or_insert_with(|| "its log was empty by then (or always was)".to_owned());
+        }
+        stream.caught |= headed && !stream.barred;
+        if empty
+            && (complete || long)
+            && !stream.barred
+            && let Some(window) = stream.window.as_mut()
+        {
+            window.was_empty();
+        }
+    }
+
+    fn session_complete(&mut self, id: StreamId) {
+        let follow = !self.rules.no_follow;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if stream.barred && !container.running && stream.attempt >= limits::TRIES {
+            self.give_up(id);
+        } else if stream.barred {
+            self.fail(id);
+        } else if stream.again && follow {
+            self.enqueue(id);
+        } else if (container.running && follow) || (stream.follow && !self.link.follows_to_the_end()) {
+            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or it is one whose
+            // follow leaves the rest of the last line behind: then, once more without following.
+            let span = retry::pause(stream.attempt, &mut self.chance).max(limits::DIE_MAY_FOLLOW);
+            stream.attempt = stream.attempt.saturating_add(1);
+            self.wait(id, span);
+        } else {
+            self.rest(id);
+        }
+    }
+
+    fn session_refused(&mut self, id: StreamId, refusal: &Refusal) {
+        let message = refusal.message.clone();
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        match refusal.status {
+            _ if is_gone(refusal) && !container.running => {
+                container.gone = true;
+                self.rest(id);
+            }
+            403 => self.never(id, |name| Notice::Forbidden { name, message }),
+            501 => self.never(id, |name| Notice::Unreadable { name, message }),
+            _ if message.contains("does not support reading") => {
+                self.never(id, |name| Notice::Unreadable { name, message });
+            }
+            // Also a container that is gone, as far as the engine says, but has not died, as far as we were told.
+            status => {
+                self.trouble(id, format!("HTTP {status}: {message}"));
+                self.fail(id);
+            }
+        }
+    }
+
+    /// Its log can't be read, now or later: say so, once.
+    fn never(&mut self, id: StreamId, notice: impl FnOnce(String) -> Notice) {
+        self.counts.unreadable += 1;
+        self.tell(id, notice);
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.stream.phase = Phase::Never;
+            container.stream.caught = true; // it was not missed: we know why there is nothing
+        }
+        self.rest(id);
+    }
+
+    /// Its log can't be read now: leave it until the container starts again.
+    fn give_up(&mut self, id: StreamId) {
+        self.counts.unreadable += 1;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        container.stream.caught = true;
+        let message =
+            container.stream.trouble.clone().unwrap_or_else(|| "the engine doesn't answer".to_owned());
+        self.tell(id, |name| Notice::Unreadable { name, message });
+        self.failed |= self.rules.no_follow;
+        self.rest(id);
+    }
+
+    /// The session failed, and lines may be left: again, ever more slowly, or when the engine is back.
+    fn fail(&mut self, id: StreamId) {
+        let link_up = self.link.is_up();
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if self.rules.no_follow && stream.attempt >= limits::TRIES {
+            return self.give_up(id);
+        }
+        let mut span = retry::pause(stream.attempt, &mut self.chance);
+        if !container.running || stream.trouble.is_some() {
+            // It may be on its way out. Asking meanwhile could make its log anew, which hinders the removal (seen: 20.10).
+            span = span.max(limits::DIE_MAY_FOLLOW);
+        }
+        stream.attempt = stream.attempt.saturating_add(1);
+        if link_up {
+            self.wait(id, span);
+        } else {
+            stream.phase = Phase::ForEngine;
+        }
+    }
+
+    fn wait_for_backlog(&mut self, id: StreamId) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let span = retry::backlog(container.stream.backlog);
+        container.stream.backlog = container.stream.backlog.saturating_add(1);
+        self.wait(id, span);
+    }
+
+    fn wait(&mut self, id: StreamId, span: Duration) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.stream.phase = Phase::Waiting;
+            self.timers.set(Timer::Open(id), self.now.mono.after(span));
+        }
+    }
+
+    /// Nothing more to read for now: the container doesn't run. What is open was its last word.
+    fn rest(&mut self, id: StreamId) {
+        self.timers.cancel(Timer::Open(id));
+        self.finish_lines(id);
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if stream.phase != Phase::Never {
+            stream.phase = Phase::Idle;
+        }
+        if container.gone {
+            self.forget(id);
+        } else if stream.complete && stream.started {
+            (stream.caught, stream.joined, stream.started) = (false, false, false);
+            let name = container.source.name.clone();
+            self.say(Notice::Left { name, gone: false });
+        }
+    }
+
+    /// The container doesn't run any more. A session that is open goes on to its end: the last lines are the crash.
+    pub(super) fn stopped(&mut self, id: StreamId) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        container.running = false;
+        let stream = &container.stream;
+        let owed = stream.barred || (stream.follow && !self.link.follows_to_the_end());
+        if stream.phase == Phase::Waiting && stream.complete && !owed {
+            self.rest(id);
+        }
+    }
+
+    /// The container was removed.
+    pub(super) fn removed(&mut self, id: StreamId) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        (container.running, container.gone) = (false, true);
+        let waits_for_nothing = container.stream.phase == Phase::Waiting && container.stream.complete;
+        if container.stream.is_at_rest() || waits_for_nothing {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: StreamId) {
+        self.finish_lines(id);
+        self.release(id);
+        self.leave_place(id);
+        self.cancel_timers(id);
+        let Some(container) = self.catalogue.remove(id) else { return };
+        self.commands.push_back(Command::Close(Exchange::Inspect(id)));
+        let stream = container.stream;
+        if !stream.started {
+            return; // nothing was to be had from it
+        }
+        let (name, hex) = (container.source.name.clone(), container.source.id.to_string());
+        let short = hex[..12].to_owned();
+        if !stream.caught {
+            self.counts.missed += 1;
+            let total = self.counts.missed;
+            self.say(Notice::Missed { name, id: short, total, reason: stream.trouble });
+        } else if !stream.complete && stream.phase != Phase::Never {
+            self.say(Notice::CutShort { name, id: short });
+        } else {
+            self.say(Notice::Left { name, gone: true });
+        }
+    }
+
+    /// Notes what went wrong, and tells it if that is the second time.
+    pub(super) fn trouble(&mut self, id: StreamId, detail: String) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if container.stream.trouble.replace(detail.clone()).is_some() {
+            self.tell(id, |name| Notice::LogTrouble { name, detail });
+        }
+    }
+
+    /// Says something about a stream unless it has been told already.
+    pub(super) fn tell(&mut self, id: StreamId, notice: impl FnOnce(String) -> Notice) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if !std::mem::replace(&mut container.stream.told, true) {
+            let name = container.source.name.clone();
+            self.say(notice(name));
+        }
+    }
+
+    /// Descriptors ran out: said once per run, for it concerns all streams.
+    pub(super) fn say_descriptors(&mut self) {
+        if !std::mem::replace(&mut self.descriptors_told, true) {
+            self.say(Notice::Descriptors);
+        }
+    }
+}

@@ -73,9 +73,9 @@ pub const EVENTS_SHORT: Duration = Duration::from_secs(10);
 pub const EVENTS_TRIES: u32 = 5;
 
 /// A second signal so soon after the first is the same request (coreutils `timeout` signals the child, then its group).
-pub const SAME_SIGNAL: Duration = Duration::from_millis(100);
+pub const SAME_SIGNAL: Duration = Duration::from_millis(20);
 
-/// First pause before `connect` is repeated after EAGAIN (the engine's backlog is full); doubles, up to 64 times as long.
+/// First pause before `connect` is repeated after EAGAIN (the engine's backlog is full); doubles, up to 16 times as long.
 pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
 
 /// So many full backlogs in a row are told.

@@ -53,7 +53,7 @@ pub(super) struct Link {
     pub(super) kind: EngineKind,
     attempt: u32,
     /// Times that its backlog was full, one after another.
-    busy: u32,
+    pub(super) busy: u32,
     /// That it is away has been said.
     told: bool,
     /// Time of the last event seen: where the next subscription goes on.
@@ -258,7 +258,7 @@ impl Core {
             other => return self.lose_by(other, "GET /containers/json"),
         }
         self.link.settled = true;
-        (self.link.told, self.link.busy) = (false, 0);
+        self.link.told = false;
         if self.link.events_short == 0 {
             self.link.attempt = 0;
         }

@@ -237,7 +237,7 @@ impl Core {
                 self.say_descriptors();
                 return self.ask_later(exchange);
             }
-            _ => {}
+            _ => self.link.busy = 0,
         }
         match exchange {
             Exchange::Version => self.version_ended(end),

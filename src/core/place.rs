@@ -413,7 +413,7 @@ mod tests {
     fn segments_delivered_of_a_cut_line_are_not_delivered_again() {
         let mut window = Window::new(Begin::First);
         open(&mut window);
-        let mut judge = |window: &mut Window, number, last, bytes| {
+        let judge = |window: &mut Window, number, last, bytes| {
             window.judge(OUT, Some(at(1)), Some(Segment { number, last }), bytes)
         };
         assert_eq!(judge(&mut window, 1, false, 100), Verdict::Deliver);

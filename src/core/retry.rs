@@ -15,7 +15,7 @@ pub fn pause(attempt: u32, chance: &mut Chance) -> Duration {
 /// Pause before `connect` is repeated after the `attempt`th EAGAIN: short, for a backlog empties in milliseconds, unless the
 /// engine hangs.
 pub fn backlog(attempt: u32) -> Duration {
-    limits::BACKLOG_RETRY.saturating_mul(1 << attempt.min(6))
+    limits::BACKLOG_RETRY.saturating_mul(1 << attempt.min(4))
 }
 
 /// A small seeded generator (xorshift64*): jitter needs to be spread, not secret, and a simulated run must repeat.

@@ -124,10 +124,26 @@ impl Outcome {
     #[track_caller]
     pub fn assert(&self, expect: impl Fn(&str) -> Expect) {
         let _replay = Replay(self.seed);
+        self.dump();
         if let Err(what) = self.machine.machine().model.compare(&self.given(), expect) {
             panic!("{what}\nstderr:\n{}{}", self.stderr, self.recent_requests());
         }
         assert_eq!(self.exit, 0, "{}", self.stderr);
+    }
+
+    /// The engine's log of a container, one message a line: for DOCKLOG_DUMP=name.
+    fn dump(&self) {
+        let machine = self.machine.machine();
+        let Ok(name) = std::env::var("DOCKLOG_DUMP") else { return };
+        for container in machine.engine.containers().iter().filter(|c| c.spec.name == name) {
+            eprintln!("{} {name} {:?}, runs end at {:?}", &container.id[..4], container.state, container.run_ends());
+            for at in container.log_start()..container.log_end() {
+                let record = container.record(at).unwrap();
+                let text = String::from_utf8_lossy(&record.text);
+                let time = (record.stamp - super::machine::EPOCH) as f64 / 1e9;
+                eprintln!("{at} {time:.9} {:?} {:?} ({})", record.channel, &text[..text.len().min(20)], text.len());
+            }
+        }
     }
 
     fn recent_requests(&self) -> String {

@@ -281,6 +281,11 @@ impl Container {
         self.runs
     }
 
+    /// Where the messages of finished runs end.
+    pub fn run_ends(&self) -> &[u64] {
+        &self.run_ends
+    }
+
     /// Where a run's messages end, once it has ended.
     pub fn run_end(&self, run: usize) -> Option<u64> {
         self.run_ends.get(run.checked_sub(1)?).copied()

@@ -113,7 +113,9 @@ impl Core {
         let message = refusal.message.clone();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         match refusal.status {
-            _ if is_gone(refusal) && !container.running => {
+            _ if is_gone(refusal)
+                && (!container.running || container.stream.caught || refusal.status == 409) =>
+            {
                 container.gone = true;
                 self.rest(id);
             }
@@ -122,7 +124,7 @@ impl Core {
             _ if message.contains("does not support reading") => {
                 self.never(id, |name| Notice::Unreadable { name, message });
             }
-            // Also a container that is gone, as far as the engine says, but has not died, as far as we were told.
+            // Also a container that isn't there, as somebody says (a proxy?), but has not died, as far as we were told.
             status => {
                 self.trouble(id, format!("HTTP {status}: {message}"));
                 self.fail(id);

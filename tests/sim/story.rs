@@ -136,12 +136,22 @@ impl Outcome {
         let machine = self.machine.machine();
         let Ok(name) = std::env::var("DOCKLOG_DUMP") else { return };
         for container in machine.engine.containers().iter().filter(|c| c.spec.name == name) {
-            eprintln!("{} {name} {:?}, runs end at {:?}", &container.id[..4], container.state, container.run_ends());
+            eprintln!(
+                "{} {name} {:?}, runs end at {:?}",
+                &container.id[..4],
+                container.state,
+                container.run_ends()
+            );
             for at in container.log_start()..container.log_end() {
                 let record = container.record(at).unwrap();
                 let text = String::from_utf8_lossy(&record.text);
                 let time = (record.stamp - super::machine::EPOCH) as f64 / 1e9;
-                eprintln!("{at} {time:.9} {:?} {:?} ({})", record.channel, &text[..text.len().min(20)], text.len());
+                eprintln!(
+                    "{at} {time:.9} {:?} {:?} ({})",
+                    record.channel,
+                    &text[..text.len().min(20)],
+                    text.len()
+                );
             }
         }
     }

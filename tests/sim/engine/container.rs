@@ -157,6 +157,8 @@ pub struct Container {
     pub exit_code: i32,
     /// Its log file was deleted under the engine: readers get an engine error.
     pub log_unlinked: bool,
+    /// A removal has deleted the log file, and whoever asks for it makes the engine create it anew, empty.
+    pub log_vanished: bool,
     /// How often its log file was truncated.
     pub truncations: u32,
     log: Vec<Record>,
@@ -181,6 +183,7 @@ impl Container {
             finished: 0,
             exit_code: 0,
             log_unlinked: false,
+            log_vanished: false,
             truncations: 0,
             log: Vec::new(),
             base: 0,
@@ -202,6 +205,7 @@ impl Container {
     }
 
     pub(super) fn end(&mut self, now: Nanos, dialect: Dialect, code: i32) {
+        let told = self.log_end();
         for channel in [Channel::Stdout, Channel::Stderr] {
             self.copy(channel, dialect, |copier, emit| copier.close(now, emit));
         }
@@ -209,7 +213,8 @@ impl Container {
         // Time goes on after the last line, even where a scenario lets everything happen at once.
         self.finished = self.log.last().map_or(now, |record| now.max(record.stamp + 1));
         self.exit_code = code;
-        let end = self.log_end();
+        // Docker 20 tells its followers of the end before it logs a last line that has no newline.
+        let end = if dialect == Dialect::Docker20 { told } else { self.log_end() };
         self.run_ends.resize(self.runs, end);
     }
 

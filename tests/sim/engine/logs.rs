@@ -86,6 +86,7 @@ impl Reader {
         let end = container.log_end();
         let was_truncated = container.truncations > 0 && dialect.truncation_deafens();
         let at = match query.tail {
+            _ if container.log_vanished => end,
             None => container.log_start(),
             // The search from the end fails in a file that was cut.
             Some(_) if was_truncated => end,

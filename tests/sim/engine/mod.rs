@@ -232,6 +232,12 @@ impl SimEngine {
         self.containers[index].state = State::Removing;
     }
 
+    /// The moment in a removal when the log reads as empty.
+    pub fn mark_vanished(&mut self, name: &str) {
+        let index = self.must_index(name);
+        self.containers[index].log_vanished = true;
+    }
+
     /// Removes it, whatever its state. Its id stays unknown from then on.
     pub fn remove(&mut self, now: Nanos, name: &str) {
         let index = self.must_index(name);

@@ -119,6 +119,23 @@ fn containers_too_short_to_catch_are_named_and_counted() {
 }
 
 #[test]
+fn a_log_that_its_removal_has_emptied_is_not_taken_for_the_truth() {
+    for dialect in [Dialect::Docker20, Dialect::Docker28] {
+        let mut story = Story::new(3, dialect, Knobs { delay: 5 * MS, ..Knobs::calm() });
+        story.machine.at(2_000, "a short life", |m| {
+            m.run(plain("short"));
+            m.lines("short", 3, 0);
+            m.engine.mark_vanished("short");
+            m.die("short");
+        });
+        story.machine.at(2_100, "removed", |m| m.remove("short"));
+        let outcome = story.run_for(20_000);
+        outcome.assert(|_| Expect::Some);
+        assert_eq!((outcome.given().len(), outcome.said("missed short")), (0, 1), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn a_rename_changes_the_name_of_what_comes_after_it() {
     let mut story = Story::calm(Dialect::Docker20);
     story.machine.run(plain("old"));

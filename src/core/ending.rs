@@ -79,6 +79,11 @@ impl Core {
             stream.trouble.get_or_insert_with(|| "its log was empty by then (or always was)".to_owned());
         }
         stream.caught |= headed && !stream.barred;
+        match end {
+            End::Complete if !stream.barred => stream.cut_short = false,
+            End::Truncated | End::Broken(_) => stream.cut_short |= headed,
+            _ => {}
+        }
         if empty
             && (complete || long)
             && !stream.barred
@@ -246,7 +251,7 @@ impl Core {
             self.counts.missed += 1;
             let total = self.counts.missed;
             self.say(Notice::Missed { name, id: short, total, reason: stream.trouble });
-        } else if !stream.complete && stream.phase != Phase::Never {
+        } else if stream.cut_short {
             self.say(Notice::CutShort { name, id: short });
         } else {
             self.say(Notice::Left { name, gone: true });

@@ -105,6 +105,8 @@ pub struct Stream {
     pub(super) again: bool,
     /// It has ended whole.
     pub(super) complete: bool,
+    /// A session was cut in the middle of its answer, and none has been whole since.
+    pub(super) cut_short: bool,
 
     /// What went wrong lately. Told when it goes wrong again: a container that is being removed fails once, in many ways,
     /// and is then simply gone. No second time until a session has worked.
@@ -140,6 +142,7 @@ impl Stream {
             barred: false,
             again: false,
             complete: false,
+            cut_short: false,
             trouble: None,
             told: false,
             lines_held: 0,

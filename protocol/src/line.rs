@@ -376,7 +376,10 @@ mod tests {
         let mut joiner = LineJoiner::new(Parts::Podman, 1024);
         let time = Timestamp { seconds: 5, nanos: 0 };
         let stamp = Some(Stamp { raw: "1970-01-01T00:00:05Z", time });
-        joiner.push(Record { channel: Channel::Stderr, stamp, text: b"half", part: true }, &mut |_| unreachable!());
+        joiner.push(
+            Record { channel: Channel::Stderr, stamp, text: b"half", part: true },
+            &mut |_| unreachable!(),
+        );
         assert_eq!(joiner.open_lines().collect::<Vec<_>>(), [(Channel::Stderr, time)]);
         joiner.clear();
         assert_eq!(joiner.open_lines().count() + joiner.held(), 0);

@@ -42,11 +42,16 @@ pub fn version() -> Vec<u8> {
     get("/version")
 }
 
-/// `GET /events` of containers, from `since` on if given: a stream of JSON values.
+/// `GET /events` of containers, from `since` on if given: a stream of JSON values. Only these `actions` are sent, or all if
+/// there are none; moby sends three for each health check alone. Letters only: they are not escaped.
 #[must_use]
-pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>) -> Vec<u8> {
-    // {"type":["container"]}, percent-encoded.
-    let filters = "filters=%7B%22type%22%3A%5B%22container%22%5D%7D";
+pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>, actions: &[&str]) -> Vec<u8> {
+    // {"type":["container"],"event":["start","die"]}, percent-encoded.
+    let actions = match actions {
+        [] => String::new(),
+        _ => format!("%2C%22event%22%3A%5B%22{}%22%5D", actions.join("%22%2C%22")),
+    };
+    let filters = format!("filters=%7B%22type%22%3A%5B%22container%22%5D{actions}%7D");
     get(&format!("{}/events?{filters}{}", prefix(version), time("&since=", since)))
 }
 
@@ -123,8 +128,12 @@ mod tests {
             format!("GET /v1.51/containers/{digits}/json HTTP/1.1")
         );
         assert_eq!(
-            first_line(&events(version, since)),
+            first_line(&events(version, since, &[])),
             "GET /v1.51/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D&since=7.000000005 HTTP/1.1"
+        );
+        assert_eq!(
+            first_line(&events(None, None, &["start", "die"])),
+            "GET /events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22start%22%2C%22die%22%5D%7D HTTP/1.1"
         );
         let mut wanted = Logs { id, follow: true, tail: Tail::All, since: None, until: None };
         assert_eq!(

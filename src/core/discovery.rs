@@ -29,6 +29,9 @@ use crate::limits;
 const OLDEST_API: ApiVersion = ApiVersion { major: 1, minor: 24 };
 const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 
+/// What an engine is to tell of; health checks alone would wake us three times each.
+const ACTIONS: [&str; 5] = ["create", "start", "die", "destroy", "rename"];
+
 /// From this version on (Docker 23) a follow gives a container's last line even if it has no newline. Before, the engine
 /// logs such a rest only after it has told its followers that the container has ended.
 const FOLLOWS_TO_THE_END: ApiVersion = ApiVersion { major: 1, minor: 42 };
@@ -141,11 +144,13 @@ impl Core {
 
     /// Opens an exchange and sets the time limit of its answer.
     pub(super) fn ask(&mut self, exchange: Exchange) {
-        let api = self.link.api;
+        let (api, since) = (self.link.api, self.link.last_event);
         let limit = if matches!(exchange, Exchange::Inspect(_)) { limits::INSPECT } else { limits::ANSWER };
         let bytes = match exchange {
             Exchange::Version => request::version(),
-            Exchange::Events => request::events(api, self.link.last_event),
+            // Podman has other names for some of them.
+            Exchange::Events if self.link.kind == EngineKind::Podman => request::events(api, since, &[]),
+            Exchange::Events => request::events(api, since, &ACTIONS),
             Exchange::List => request::list(api, self.rules.stopped_too),
             Exchange::Inspect(id) => match self.catalogue.get(id) {
                 Some(container) => request::inspect(api, container.source.id),
@@ -458,6 +463,9 @@ impl Core {
 
     fn started(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
+            if container.running && !container.stream.is_at_rest() {
+                return; // told twice: by the list and by an event
+            }
             (container.running, container.gone) = (true, false);
             container.stream.begin_run();
             self.want(id);

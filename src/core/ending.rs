@@ -102,6 +102,7 @@ impl Core {
         } else if stream.barred {
             self.fail(id);
         } else if stream.again && follow {
+            stream.caught = false; // the next run is another matter
             self.enqueue(id);
         } else if (container.running && follow) || (stream.follow && !self.link.follows_to_the_end()) {
             // The `die` event is still on its way; or the engine gave up on a log it can't read on; or it is one whose
@@ -235,6 +236,11 @@ impl Core {
     }
 
     fn forget(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            // Its rest was still to come.
+            container.stream.cut_short |=
+                container.stream.joiner.is_open() && !self.link.follows_to_the_end();
+        }
         self.finish_lines(id);
         self.release(id);
         self.leave_place(id);

@@ -43,7 +43,7 @@ fn a_container_that_dies_gives_its_last_lines_and_comes_back_under_the_same_id()
             story.machine.when(
                 at,
                 "crash",
-                |m| m.is_followed("web"),
+                |m| m.is_followed("web") && m.is_running("web"),
                 move |m| {
                     m.lines("web", 400, 50);
                     m.write("web", Channel::Stderr, b"panic: no newline after this");

@@ -5,7 +5,6 @@
 //! seconds or until Ctrl-C. Arguments are handed on: `cargo run --release --example demo -- -o json 'api*'`.
 
 #![allow(unreachable_pub, missing_docs)] // those of the simulated engine
-#![allow(unreachable_pub, reason = "the engine is shared with the simulation")]
 
 #[path = "../tests/sim/engine/mod.rs"]
 mod engine;

@@ -173,11 +173,6 @@ impl Machine {
         });
     }
 
-    /// What is still planned, for messages.
-    pub fn planned(&self) -> Vec<String> {
-        self.script.iter().map(|((at, _), act)| format!("{} ms: {act:?}", at / MS)).collect()
-    }
-
     // What containers do: told to the engine and to the model.
 
     pub fn run(&mut self, spec: Spec) {

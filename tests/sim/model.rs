@@ -115,11 +115,6 @@ impl Model {
         self.writer(id).removed = true;
     }
 
-    /// All lines ended so far.
-    pub fn line_count(&self) -> usize {
-        self.writers.values().flat_map(|w| &w.channels).map(|c| c.lines.len()).sum()
-    }
-
     /// Compares all containers; `expect` says how, by the container's first name.
     ///
     /// # Errors

@@ -36,11 +36,6 @@ impl Rng {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// Another generator that follows from this one.
-    pub fn fork(&mut self) -> Rng {
-        Rng(self.next())
-    }
-
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for i in (1..list.len()).rev() {
             list.swap(i, self.below(i as u64 + 1) as usize);

@@ -85,6 +85,10 @@ pub const BUSY_TOLD: u32 = 8;
 /// to run isn't asked again.
 pub const DIE_MAY_FOLLOW: Duration = Duration::from_millis(500);
 
+/// A follow ends within milliseconds of its container (Podman: within some 20 s). One that is silent for so long after is
+/// closed, and the log is looked at once more.
+pub const END_COMES: Duration = Duration::from_secs(25);
+
 /// The catalogue is compared with the engine's list this often, because engines drop events for slow readers without a word.
 pub const RECONCILE: Duration = Duration::from_secs(60);
 

@@ -13,6 +13,8 @@ pub struct Counts {
     pub sessions: u64,
     /// Sessions that ended without the end of their response.
     pub truncated: u64,
+    /// Sessions that the engine left open, silent, after their container's end.
+    pub deaf: u64,
     /// Containers whose log was gone before it could be opened.
     pub missed: u64,
     /// Containers whose log can't be read: driver, proxy.

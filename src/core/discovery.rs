@@ -32,10 +32,6 @@ const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 /// What an engine is to tell of; health checks alone would wake us three times each.
 const ACTIONS: [&str; 5] = ["create", "start", "die", "destroy", "rename"];
 
-/// From this version on (Docker 23) a follow gives a container's last line even if it has no newline. Before, the engine
-/// logs such a rest only after it has told its followers that the container has ended.
-const FOLLOWS_TO_THE_END: ApiVersion = ApiVersion { major: 1, minor: 42 };
-
 /// Our relation to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -116,11 +112,6 @@ impl Link {
     /// True if the engine answers.
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up
-    }
-
-    /// False if a follow that has ended well may have left the container's last line behind.
-    pub(super) fn follows_to_the_end(&self) -> bool {
-        self.kind == EngineKind::Podman || self.api.is_none_or(|api| api >= FOLLOWS_TO_THE_END)
     }
 }
 

@@ -25,8 +25,10 @@ impl Core {
         }
         self.leave_place(id);
         self.note_end(id, &end);
-        if end == End::Complete {
-            self.release_frame(id); // open lines wait: another session may bring their rest
+        // Open lines wait: another session may bring their rest. Those of the session before have lost nothing by this one.
+        let old = self.catalogue.get(id).is_some_and(|container| container.stream.lines_are_old);
+        if end == End::Complete || old {
+            self.release_frame(id);
         } else {
             self.release(id);
         }
@@ -104,9 +106,9 @@ impl Core {
         } else if stream.again && follow {
             stream.caught = false; // the next run is another matter
             self.enqueue(id);
-        } else if (container.running && follow) || (stream.follow && !self.link.follows_to_the_end()) {
-            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or it is one whose
-            // follow leaves the rest of the last line behind: then, once more without following.
+        } else if (container.running && follow) || stream.owes_a_look() {
+            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or the container has
+            // ended: then, once more without following.
             let span = retry::pause(stream.attempt, &mut self.chance).max(limits::DIE_MAY_FOLLOW);
             stream.attempt = stream.attempt.saturating_add(1);
             self.wait(id, span);
@@ -218,11 +220,32 @@ impl Core {
     pub(super) fn stopped(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         container.running = false;
-        let stream = &container.stream;
-        let owed = stream.barred || (stream.follow && !self.link.follows_to_the_end());
-        if stream.phase == Phase::Waiting && stream.complete && !owed {
+        let stream = &mut container.stream;
+        if stream.is_following() {
+            stream.heard = false;
+            self.timers.set(Timer::Deaf(id), self.now.mono.after(limits::END_COMES));
+        } else if stream.phase == Phase::Waiting && stream.complete && !stream.barred && !stream.owes_a_look()
+        {
             self.rest(id);
         }
+    }
+
+    /// The container ended a while ago, its session didn't. If it has been silent since, the engine has forgotten it: close
+    /// it, and look without following. If it wasn't, or we don't read at present, wait on.
+    pub(super) fn perhaps_deaf(&mut self, id: StreamId) {
+        let may_read = self.permit(id) > 0;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if container.running || !stream.is_following() {
+            return;
+        }
+        if std::mem::take(&mut stream.heard) || !may_read {
+            self.timers.set(Timer::Deaf(id), self.now.mono.after(limits::END_COMES));
+            return;
+        }
+        self.counts.deaf += 1;
+        self.close_session(id);
+        self.enqueue(id);
     }
 
     /// The container was removed.
@@ -238,8 +261,7 @@ impl Core {
     fn forget(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             // Its rest was still to come.
-            container.stream.cut_short |=
-                container.stream.joiner.is_open() && !self.link.follows_to_the_end();
+            container.stream.cut_short |= container.stream.joiner.is_open();
         }
         self.finish_lines(id);
         self.release(id);

@@ -50,7 +50,7 @@ impl Core {
         if std::mem::take(&mut stream.lines_are_old) {
             stream.joiner.clear();
         }
-        stream.spoke = true;
+        (stream.spoke, stream.heard) = (true, true);
         let mut delivery = Delivery {
             window,
             source: &container.source,
@@ -112,6 +112,9 @@ impl Core {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         let Some(window) = stream.window.as_mut() else { return };
+        if stream.lines_are_old {
+            window.goes_on_with_old_lines();
+        }
         let mut delivery = Delivery {
             window,
             source: &container.source,

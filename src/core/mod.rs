@@ -186,6 +186,7 @@ impl Core {
             }
             Timer::Ask(exchange) => self.ask(exchange),
             Timer::Open(id) => self.enqueue(id),
+            Timer::Deaf(id) => self.perhaps_deaf(id),
             Timer::Reconcile => self.list(),
             Timer::Opens => {} // end_turn opens what is queued
             Timer::Until => self.until_has_come(),
@@ -310,7 +311,7 @@ impl Core {
 
     fn cancel_timers(&mut self, id: StreamId) {
         let inspect = Exchange::Inspect(id);
-        for timer in [Timer::Open(id), Timer::Answer(inspect), Timer::Ask(inspect)] {
+        for timer in [Timer::Open(id), Timer::Deaf(id), Timer::Answer(inspect), Timer::Ask(inspect)] {
             self.timers.cancel(timer);
         }
     }

@@ -45,8 +45,10 @@ type Place = [Half; 2];
 struct Seen {
     /// Lines at the time of the mark.
     lines: u32,
-    /// The last delivered line has come by.
+    /// The last delivered line has come by, or a part of it; and whole: from there on position decides, not the clock,
+    /// which may have been set back.
     reached: bool,
+    passed: bool,
     /// A new line has come by: all that follows is new.
     live: bool,
     /// A record older than the open line has come by, so that line will come whole.
@@ -172,6 +174,9 @@ impl Window {
     /// Looks at a record before its line is whole. False: this window begins after records that we don't know, or inside a
     /// line; close the session and open the next, larger one.
     pub fn proves(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
+        if let (Mark::At { time: mark, .. }, Some(time)) = (self.resumed[half(channel)].mark, time) {
+            self.seen[half(channel)].reached |= time >= mark; // its line may stay open for long
+        }
         if !self.doubtful {
             return true;
         }
@@ -251,19 +256,31 @@ impl Window {
                 matches!(self.resumed[other].mark, Mark::At { .. }) && !self.seen[other].reached
             }
             Mark::Origin(origin) => time < origin,
+            Mark::At { .. } if seen.passed => false,
             Mark::At { time: mark, .. } if time != mark => time < mark,
             Mark::At { lines, .. } if last => {
                 seen.lines += 1;
-                seen.reached |= seen.lines == lines;
+                seen.passed |= seen.lines == lines;
                 seen.lines <= lines
             }
             Mark::At { lines, .. } => seen.lines < lines,
         }
     }
 
+    /// The open lines that are about to end are those of the session before: what was delivered of them isn't in them.
+    pub fn goes_on_with_old_lines(&mut self) {
+        for (seen, resumed) in self.seen.iter_mut().zip(&self.resumed) {
+            seen.open_bytes = resumed.open.map_or(0, |open| open.bytes);
+        }
+    }
+
     /// The session was cut while this line was open. It will come again, whole.
     pub fn cut(&mut self, channel: Channel, time: Timestamp) {
-        self.place[half(channel)].open.get_or_insert(OpenLine { time, segments: 0, bytes: 0 });
+        let half = &mut self.place[half(channel)];
+        if matches!(half.mark, Mark::At { time: mark, .. } if time <= mark) {
+            return; // it was only being replayed
+        }
+        half.open.get_or_insert(OpenLine { time, segments: 0, bytes: 0 });
     }
 
     /// True once a line has been delivered.
@@ -450,6 +467,16 @@ mod tests {
         assert_eq!(open(&mut window).tail, Tail::Last(limits::WINDOW * limits::WINDOW_GROWTH));
         let new = session(&mut window, &[(OUT, 1), (OUT, 2), (ERR, 2), (ERR, 3), (ERR, 4)]);
         assert_eq!(new.as_deref(), Some(&[(OUT, 2), (ERR, 4)][..]));
+    }
+
+    #[test]
+    fn a_clock_set_back_hides_nothing_after_the_place() {
+        let mut window = Window::new(Begin::First);
+        open(&mut window);
+        session(&mut window, &[(OUT, 100), (OUT, 101)]);
+        open(&mut window);
+        let new = session(&mut window, &[(OUT, 100), (OUT, 101), (OUT, 40), (OUT, 41)]);
+        assert_eq!(new.as_deref(), Some(&[(OUT, 40), (OUT, 41)][..]));
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Stream {
     pub(super) phase: Phase,
     pub(super) format: FormatKnown,
     pub(super) opening: Opening,
+    /// The container is removed as soon as it ends.
+    pub(super) auto_remove: bool,
     /// `None` until the first session is opened.
     pub(super) window: Option<Window>,
     pub(super) joiner: LineJoiner,
@@ -96,8 +98,9 @@ pub struct Stream {
     pub(super) follow: bool,
     /// When its head came.
     pub(super) head_at: Mono,
-    /// It has brought a record; and one that is new.
+    /// It has brought a record; since the last look; and one that is new.
     pub(super) spoke: bool,
+    pub(super) heard: bool,
     pub(super) progress: bool,
     /// The engine couldn't open the log, and said so or sent nothing.
     pub(super) barred: bool,
@@ -124,6 +127,7 @@ impl Stream {
             phase: Phase::Idle,
             format: FormatKnown::Unasked,
             opening,
+            auto_remove: false,
             window: None,
             joiner: LineJoiner::new(Parts::Docker, wire::LINE),
             lines_are_old: false,
@@ -138,6 +142,7 @@ impl Stream {
             follow: false,
             head_at: Mono::default(),
             spoke: false,
+            heard: false,
             progress: false,
             barred: false,
             again: false,
@@ -153,6 +158,12 @@ impl Stream {
     /// True if nothing will happen to it of itself.
     pub fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Never)
+    }
+
+    /// True if its container's end asks for one more look at the log. A follow's clean end isn't the last word: Docker 20.10
+    /// logs a last line without newline only after it. But where the log is removed at the end, looking could hinder that.
+    pub(super) fn owes_a_look(&self) -> bool {
+        self.follow && !self.auto_remove
     }
 
     /// True while a session is open that has no end of its own.
@@ -324,6 +335,7 @@ impl Core {
     pub(super) fn inspected(&mut self, id: StreamId, inspected: &Inspected) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        stream.auto_remove = inspected.auto_remove;
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {
             stream.opening = Opening::As(after_last_end(inspected, started));

@@ -16,6 +16,8 @@ pub enum Timer {
     Ask(Exchange),
     /// Open this stream's next session.
     Open(StreamId),
+    /// This stream's container has ended: has its session, too?
+    Deaf(StreamId),
     /// Compare the catalogue with the engine's list.
     Reconcile,
     /// More streams wait to be opened than one turn may open.

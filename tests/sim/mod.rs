@@ -1,11 +1,14 @@
 //! A simulated engine, and a simulated machine to meet it on: virtual time, sockets in memory, chance from a seed.
 
+mod deeds;
 pub mod engine;
+mod kernel;
 mod knobs;
 mod link;
 mod machine;
 mod model;
 mod outlet;
+mod plan;
 mod rng;
 mod story;
 mod world;
@@ -14,7 +17,7 @@ mod selftest;
 mod stories;
 
 pub use knobs::Knobs;
-pub use machine::{MS, Machine};
+pub use machine::{EPOCH, MS, Machine};
 pub use model::Expect;
 pub use rng::Rng;
 pub use story::{Story, plain, seeds};

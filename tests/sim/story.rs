@@ -149,7 +149,7 @@ impl Outcome {
                 eprintln!(
                     "{at} {time:.9} {:?} {:?} ({})",
                     record.channel,
-                    &text[..text.len().min(20)],
+                    (&text[..text.len().min(20)], &text[text.len().saturating_sub(12)..]),
                     text.len()
                 );
             }

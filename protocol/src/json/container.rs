@@ -83,6 +83,8 @@ pub struct Inspected {
     pub status: String,
     /// The log driver, such as `json-file`. Podman says `json-file` whatever it is (W-64).
     pub log_driver: String,
+    /// It is removed, with its log, as soon as it ends (`--rm`).
+    pub auto_remove: bool,
     /// When it was last started.
     pub started_at: Option<Timestamp>,
     /// When it last ended.
@@ -121,6 +123,7 @@ struct RawConfig {
 #[serde(rename_all = "PascalCase")]
 struct RawHostConfig {
     log_config: Option<RawLogConfig>,
+    auto_remove: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -138,12 +141,14 @@ impl Inspected {
         let raw: RawInspected = super::parse(document)?;
         let state = raw.state.unwrap_or_default();
         let config = raw.config.unwrap_or_default();
-        let log_config = raw.host_config.and_then(|host| host.log_config);
+        let (log_config, auto_remove) =
+            raw.host_config.map_or((None, None), |host| (host.log_config, host.auto_remove));
         Ok(Self {
             id: id(raw.id)?,
             name: String::from(bare(&raw.name.unwrap_or_default())),
             image: config.image.unwrap_or_default(),
             labels: strings(config.labels),
+            auto_remove: auto_remove.unwrap_or_default(),
             tty: config.tty.unwrap_or_default(),
             running: state.running.unwrap_or_default(),
             paused: state.paused.unwrap_or_default(),

@@ -147,7 +147,7 @@ pub fn inspect(dialect: Dialect, container: &Container) -> Value {
         "LogPath": format!("/var/lib/docker/containers/{0}/{0}-json.log", container.id),
         "Name": format!("/{}", container.spec.name),
         "RestartCount": 0,
-        "HostConfig": { "LogConfig": { "Type": driver, "Config": {} }, "AutoRemove": false },
+        "HostConfig": { "LogConfig": { "Type": driver, "Config": {} }, "AutoRemove": container.spec.auto_remove },
         "Config": {
             "Hostname": &container.id[..12],
             "Tty": container.spec.tty,

@@ -1,7 +1,7 @@
 //! A container: what it is, how its output becomes log messages, what its log holds.
 
 use super::dialect::Dialect;
-use super::stamp::Nanos;
+use super::stamp::{Nanos, SECOND};
 
 /// Where a container writes. A TTY has only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,8 @@ pub struct Spec {
     pub labels: Vec<(String, String)>,
     pub tty: bool,
     pub driver: Driver,
+    /// `--rm`.
+    pub auto_remove: bool,
 }
 
 impl Spec {
@@ -68,12 +70,19 @@ impl Spec {
             labels: Vec::new(),
             tty: false,
             driver: Driver::JsonFile,
+            auto_remove: false,
         }
     }
 
     /// With a terminal.
     pub fn tty(mut self) -> Self {
         self.tty = true;
+        self
+    }
+
+    /// With `--rm`. The scenario removes it all the same.
+    pub fn auto_remove(mut self) -> Self {
+        self.auto_remove = true;
         self
     }
 
@@ -105,7 +114,9 @@ struct Copier {
 impl Copier {
     fn stamp(&mut self, now: Nanos) -> Nanos {
         self.line_began.unwrap_or_else(|| {
-            self.last = now.max(self.last + 1);
+            // Strictly rising, but for an administrator who sets the clock back.
+            let set_back = now + SECOND < self.last;
+            self.last = if set_back { now } else { now.max(self.last + 1) };
             self.last
         })
     }

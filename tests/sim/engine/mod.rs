@@ -74,6 +74,8 @@ pub struct Faults {
     pub forbidden: Vec<Endpoint>,
     /// Those who listen hear of no events; those who ask later for the past do.
     pub drop_events: bool,
+    /// Follows give nothing more and never end, as after some faults of real engines.
+    pub deaf_follows: bool,
     /// Hostile answers, to one kind of request or to all.
     pub hostile: Option<(Hostility, Option<Endpoint>)>,
 }
@@ -97,8 +99,14 @@ pub struct SimEngine {
 impl SimEngine {
     /// A running engine without containers. `seed` makes the ids.
     pub fn new(dialect: Dialect, seed: u64) -> Self {
-        let faults =
-            Faults { backlog: 4096, denied: false, forbidden: Vec::new(), drop_events: false, hostile: None };
+        let faults = Faults {
+            backlog: 4096,
+            denied: false,
+            forbidden: Vec::new(),
+            drop_events: false,
+            deaf_follows: false,
+            hostile: None,
+        };
         SimEngine {
             dialect,
             process: Process::Up,
@@ -182,6 +190,8 @@ impl SimEngine {
         assert!(self.containers[index].state == State::Running, "scenario: {name} does not run");
         let container = &mut self.containers[index];
         match self.process {
+            // Podman's containers log by a process of their own.
+            _ if self.dialect.is_podman() => container.write(now, self.dialect, channel, bytes),
             Process::Up | Process::Stopped => container.write(now, self.dialect, channel, bytes),
             Process::Crashed | Process::Absent => container.write_while_down(channel, bytes),
         }
@@ -325,6 +335,12 @@ impl SimEngine {
     /// Somebody hears the events.
     pub fn has_subscriber(&self) -> bool {
         self.conns.values().any(|c| matches!(c.body, conn::Body::Events(_)))
+    }
+
+    /// When somebody asked for this container's log first.
+    pub fn first_read(&self, id: &str) -> Option<Nanos> {
+        let asks = |line: &str| line.contains(id) && line.contains("/logs");
+        self.requests.iter().find(|(_, line)| asks(line)).map(|(at, _)| *at)
     }
 
     /// Somebody reads this container's log.

@@ -65,6 +65,9 @@ impl SimEngine {
         let Body::Logs(reader) = &mut conn.body else { return false };
         let container = &self.containers[reader.container];
         let timestamps = reader.query.timestamps;
+        if self.faults.deaf_follows && reader.query.follow {
+            return false;
+        }
         match reader.step(container, dialect) {
             Step::Wait => return false,
             Step::End => conn.finish(),

@@ -4,6 +4,7 @@ use crate::sim::engine::{Channel, Dialect};
 use crate::sim::{Expect, Knobs, MS, Machine, Rng, Story, plain, seeds};
 
 const DOCKERS: [Dialect; 2] = [Dialect::Docker20, Dialect::Docker28];
+const ENGINES: [Dialect; 3] = [Dialect::Docker20, Dialect::Docker28, Dialect::Podman];
 
 #[test]
 fn an_engine_that_is_absent_at_first_is_waited_for() {
@@ -50,7 +51,7 @@ fn an_engine_that_is_absent_for_good_ends_a_run_without_follow() {
 fn after_a_crash_of_the_engine_every_line_comes_once() {
     for seed in seeds(60) {
         let mut rng = Rng::new(seed);
-        let (dialect, knobs) = (rng.pick(&DOCKERS), Knobs::random(&mut rng));
+        let (dialect, knobs) = (rng.pick(&ENGINES), Knobs::random(&mut rng));
         let mut story = Story::new(seed, dialect, knobs);
         for name in ["a", "b", "tty"] {
             story.machine.run(if name == "tty" { plain(name).tty() } else { plain(name) });
@@ -119,6 +120,23 @@ fn a_line_that_stayed_open_while_the_other_channel_went_on_comes_whole_after_a_c
         story.machine.at(30_000, "end", |m| m.write("web", Channel::Stderr, b"end\nnext\n"));
         story.run_for(60_000).assert_all();
     }
+}
+
+#[test]
+fn a_last_line_whose_end_can_not_be_told_does_not_hide_the_other_channel() {
+    let mut story = Story::calm(Dialect::Docker28);
+    story.machine.run(plain("web"));
+    story.machine.at(1_000, "a part, and the end", |m| {
+        m.write("web", Channel::Stdout, &[b'p'; 16_384]);
+        m.die("web");
+    });
+    story.machine.at(3_000, "again", |m| m.start("web"));
+    story.machine.at(5_000, "crash", |m| m.engine_down(false));
+    story
+        .machine
+        .at(5_500, "lines into the pipe", |m| (0..5).for_each(|_| m.line("web", Channel::Stderr, 0)));
+    story.machine.at(6_000, "back", |m| m.engine_up(true));
+    story.run_for(60_000).assert_all();
 }
 
 #[test]
@@ -209,6 +227,22 @@ fn a_full_backlog_is_tried_again_by_a_timer() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn without_descriptors_we_wait_for_some_and_say_so_once() {
+    let mut story = Story::calm(Dialect::Docker28);
+    for n in 0..10 {
+        let name = format!("c{n}");
+        story.machine.run(plain(&name));
+        story.machine.lines(&name, 10, 0);
+    }
+    story.machine.most_links = 5;
+    story.machine.at(60_000, "the limit is raised", |m| m.most_links = 1_000);
+    let outcome = story.run_for(120_000);
+    outcome.assert_all();
+    assert_eq!(outcome.said("descriptor"), 1, "{}", outcome.stderr);
+    assert!(outcome.connects_between(30_000, 60_000) < 200, "{}", outcome.connects_between(30_000, 60_000));
 }
 
 #[test]

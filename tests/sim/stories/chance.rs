@@ -1,7 +1,7 @@
 //! Whatever may happen, in an order and at times that a seed decides: still every line, once and in order.
 
 use crate::sim::engine::{Channel, Container, Dialect, Driver, Process};
-use crate::sim::{Expect, Knobs, MS, Machine, Rng, Story, plain, seeds};
+use crate::sim::{EPOCH, Expect, Knobs, MS, Machine, Rng, Story, plain, seeds};
 
 /// The span in which things happen.
 const SPAN: u64 = 20_000;
@@ -19,7 +19,8 @@ fn life(story: &mut Story, rng: &mut Rng, number: u64) {
     let name: &'static str = Box::leak(format!("c{number}").into_boxed_str());
     let mut spec = plain(name);
     spec.tty = rng.percent(15);
-    if rng.percent(25) {
+    // Not with a terminal: where that driver forgets a newline, a carriage return is left, and nothing tells what it means.
+    if rng.percent(25) && !spec.tty {
         spec = spec.driver(Driver::Local);
     }
     let machine = &mut story.machine;
@@ -33,7 +34,7 @@ fn life(story: &mut Story, rng: &mut Rng, number: u64) {
         let (count, filler) = (rng.pick(&[1, 1, 5, 40, 400]), rng.pick(&[0, 30, 200, 3_000]));
         let count = if filler > 1_000 { count.min(20) } else { count };
         machine.at_nanos(rng.below(SPAN * MS), "burst", move |m| {
-            if m.is_running(name) {
+            if talks(m, name) {
                 m.lines(name, count, filler);
             }
         });
@@ -41,7 +42,7 @@ fn life(story: &mut Story, rng: &mut Rng, number: u64) {
     for _ in 0..rng.below(3) {
         let bytes = rng.pick(&[100, 16_384, 40_000, 300_000]);
         machine.at_nanos(rng.below(SPAN * MS), "part of a line", move |m| {
-            if m.is_running(name) {
+            if talks(m, name) {
                 m.write(name, Channel::Stdout, &vec![b'p'; bytes as usize]);
             }
         });
@@ -94,11 +95,27 @@ fn trouble(story: &mut Story, rng: &mut Rng) {
     }
 }
 
+/// Whether what a container says now is docklog's to tell. If it was there before, docklog must have asked for its log, and
+/// some time must have passed since, because what stderr says may be stamped earlier than it was written.
+fn talks(machine: &Machine, name: &str) -> bool {
+    let settled = |at: u64| machine.wall() > at + 100 * MS;
+    let heard = |c: &Container| c.created > EPOCH || machine.engine.first_read(&c.id).is_some_and(settled);
+    machine.is_running(name) && machine.engine.find(name).is_some_and(heard)
+}
+
+/// Every third seed runs docklog without options: history is not asked for.
+fn from_now_on(seed: u64) -> bool {
+    seed.is_multiple_of(3)
+}
+
 fn story(seed: u64) -> Story {
     let mut rng = Rng::new(seed);
     let dialect = rng.pick(&[Dialect::Docker20, Dialect::Docker28, Dialect::Docker28, Dialect::Docker29]);
     let knobs = Knobs::random(&mut rng);
     let mut story = Story::new(seed, dialect, knobs);
+    if from_now_on(seed) {
+        story = story.args(&[]);
+    }
     for number in 0..rng.between(1, 8) {
         life(&mut story, &mut rng, number);
     }
@@ -112,7 +129,11 @@ fn whatever_happens_every_line_comes_once_and_in_order() {
         let outcome = story(seed).run_through();
         // A log that was removed while a crash had cut it off from us is gone; that is said.
         let lost = |name: &str| outcome.stderr.contains(&format!(" {name} ("));
-        outcome.assert(|name| if lost(name) { Expect::Some } else { Expect::All });
+        outcome.assert(|name| match name {
+            name if lost(name) => Expect::Some,
+            _ if from_now_on(seed) => Expect::Since(1),
+            _ => Expect::All,
+        });
     }
 }
 

@@ -101,7 +101,7 @@ fn containers_too_short_to_catch_are_named_and_counted() {
         let (name, at) = (format!("short{n}"), 1_000 * MS + n * 7 * MS);
         let copy = name.clone();
         story.machine.at_nanos(at, "runs", move |m| {
-            m.run(plain(&copy));
+            m.run(plain(&copy).auto_remove());
             for _ in 0..3 {
                 m.line(&copy, Channel::Stdout, 0);
             }
@@ -134,6 +134,19 @@ fn a_log_that_its_removal_has_emptied_is_not_taken_for_the_truth() {
         outcome.assert(|_| Expect::Some);
         assert_eq!((outcome.given().len(), outcome.said("missed short")), (0, 1), "{}", outcome.stderr);
     }
+}
+
+#[test]
+fn a_follow_that_has_gone_deaf_is_noticed_when_its_container_ends() {
+    let mut story = Story::calm(Dialect::Docker28);
+    story.machine.run(plain("web"));
+    story.machine.lines("web", 10, 0);
+    story.machine.at(1_000, "deaf", |m| m.engine.faults.deaf_follows = true);
+    story.machine.at(2_000, "last lines", |m| {
+        m.lines("web", 10, 0);
+        m.die("web");
+    });
+    story.run_for(60_000).assert_all();
 }
 
 #[test]
@@ -180,128 +193,6 @@ fn a_paused_container_is_silent_and_goes_on() {
         });
         story.run_for(120_000).assert_all();
     }
-}
-
-#[test]
-fn without_options_what_was_written_before_us_is_not_shown() {
-    for dialect in DIALECTS {
-        let mut story = Story::calm(dialect).args(&[]);
-        story.machine.run(plain("early"));
-        story.machine.lines("early", 30, 0);
-        story.machine.at(5_000, "lines", |m| m.lines("early", 30, 0));
-        story.machine.at(6_000, "a late one", |m| {
-            m.run(plain("late"));
-            m.lines("late", 30, 0);
-        });
-        story.run_for(20_000).assert(|name| match name {
-            "early" => Expect::Since(1),
-            _ => Expect::All,
-        });
-    }
-}
-
-#[test]
-fn without_options_a_restart_is_shown_from_its_first_line() {
-    for dialect in DIALECTS {
-        let mut story = Story::calm(dialect).args(&[]);
-        story.machine.run(plain("web"));
-        story.machine.lines("web", 30, 0);
-        story.machine.at(5_000, "restart", |m| {
-            m.restart("web");
-            m.lines("web", 30, 0);
-        });
-        story.run_for(20_000).assert(|_| Expect::Since(1));
-    }
-}
-
-#[test]
-fn with_a_tail_a_restart_is_shown_from_its_first_line() {
-    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "5"]);
-    story.machine.run(plain("web"));
-    story.machine.at(5_000, "restart", |m| {
-        m.restart("web");
-        m.lines("web", 30, 0);
-    });
-    story.run_for(20_000).assert_all();
-}
-
-#[test]
-fn a_stopped_container_that_starts_again_does_not_tell_its_past() {
-    for dialect in DIALECTS {
-        let mut story = Story::calm(dialect).args(&[]);
-        story.machine.run(plain("web"));
-        story.machine.lines("web", 30, 0);
-        story.machine.die("web");
-        story.machine.at(5_000, "start", |m| {
-            m.start("web");
-            m.lines("web", 30, 0);
-        });
-        story.run_for(20_000).assert(|_| Expect::Since(1));
-    }
-}
-
-#[test]
-fn tail_takes_the_last_lines_of_those_before_us() {
-    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "4"]);
-    story.machine.run(plain("web"));
-    for _ in 0..10 {
-        story.machine.line("web", Channel::Stdout, 0);
-    }
-    story.machine.at(2_000, "more", |m| m.lines("web", 10, 0));
-    let outcome = story.run_for(10_000);
-    assert_eq!(outcome.given().len(), 14);
-    assert!(outcome.given()[0].message.starts_with(b"web out 7 "));
-}
-
-#[test]
-fn no_follow_reads_what_there_is_and_ends() {
-    for dialect in DIALECTS {
-        let mut story = Story::calm(dialect).args(&["--no-follow", "web", "done"]);
-        for name in ["web", "done", "other"] {
-            story.machine.run(plain(name));
-            story.machine.lines(name, 400, 10);
-        }
-        story.machine.die("done");
-        let outcome = story.run();
-        outcome.assert(|name| if name == "other" { Expect::Nothing } else { Expect::All });
-        assert!(outcome.ended_at() < 2_000, "{} ms", outcome.ended_at());
-    }
-}
-
-#[test]
-fn no_follow_of_nobody_fails() {
-    let mut story = Story::calm(Dialect::Docker28).args(&["--no-follow", "nobody"]);
-    story.machine.run(plain("web"));
-    let outcome = story.run();
-    assert_eq!((outcome.exit, outcome.said("nobody")), (1, 1), "{}", outcome.stderr);
-}
-
-#[test]
-fn labels_and_exclusions_select() {
-    let mut story =
-        Story::calm(Dialect::Docker28).args(&["--tail", "all", "--label", "tier=1", "--exclude", "*-old"]);
-    story.machine.run(plain("a").label("tier", "1"));
-    story.machine.run(plain("a-old").label("tier", "1"));
-    story.machine.run(plain("b").label("tier", "2"));
-    story.machine.at(1_000, "another", |m| m.run(plain("c").label("tier", "1")));
-    story.machine.at(1_000, "and another", |m| m.run(plain("d")));
-    for name in ["a", "a-old", "b", "c", "d"] {
-        story.machine.at(2_000, "lines", move |m| m.lines(name, 20, 0));
-    }
-    let outcome = story.run_for(10_000);
-    outcome.assert(|name| if matches!(name, "a" | "c") { Expect::All } else { Expect::Nothing });
-    assert_eq!(outcome.requests("/logs"), 2, "nothing is asked about the others");
-}
-
-#[test]
-fn one_channel_alone() {
-    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--stderr"]);
-    story.machine.run(plain("web"));
-    story.machine.lines("web", 100, 0);
-    let outcome = story.run_for(5_000);
-    outcome.assert(|_| Expect::Some);
-    let given = outcome.given();
-    assert!(given.len() > 20 && given.iter().all(|g| g.stream == "stderr"));
 }
 
 #[test]

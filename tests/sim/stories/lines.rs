@@ -67,6 +67,27 @@ fn a_line_beyond_the_limit_comes_in_segments() {
 }
 
 #[test]
+fn open_lines_that_fill_the_memory_leave_in_segments() {
+    let read = std::rc::Rc::new(std::cell::Cell::new(0));
+    let mut story = Story::calm(Dialect::Docker28);
+    for n in 0..60 {
+        let name = format!("c{n}");
+        story.machine.run(plain(&name));
+        for channel in BOTH {
+            let copy = name.clone();
+            story.machine.at(1_000 + n, "no end", move |m| m.write(&copy, channel, &[b'x'; 200_000]));
+            let copy = name.clone();
+            story.machine.at(10_000 + n, "the end", move |m| m.write(&copy, channel, b"end\nnext\n"));
+        }
+    }
+    let copy = read.clone();
+    story.machine.at(9_000, "note", move |m| copy.set(m.tally.bytes_read - m.stdout.taken.len() as u64));
+    let outcome = story.run_for(30_000);
+    outcome.assert_all();
+    assert!(read.get() < 3 << 20, "{} bytes held", read.get());
+}
+
+#[test]
 fn odd_bytes() {
     let odd: [&[u8]; 7] = [
         b"\0",

@@ -2,6 +2,7 @@
 
 mod absence;
 mod chance;
+mod choices;
 mod containers;
 mod discovery;
 mod hostile;

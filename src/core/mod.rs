@@ -364,11 +364,6 @@ impl Core {
         &self.counts
     }
 
-    /// Bytes of log data held.
-    pub fn memory_used(&self) -> usize {
-        self.memory.used()
-    }
-
     fn say(&mut self, notice: Notice) {
         self.commands.push_back(Command::Say(notice));
     }

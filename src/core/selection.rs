@@ -100,11 +100,6 @@ impl Selection {
         self.labels.iter().all(|rule| rule.matches(labels)) && any(&self.projects) && any(&self.services)
     }
 
-    /// True if labels say more than names: then a container's labels must be known.
-    pub fn needs_labels(&self) -> bool {
-        !(self.labels.is_empty() && self.projects.is_empty() && self.services.is_empty())
-    }
-
     /// True if the name, or the id as `docker ps` shows it, is as asked.
     pub fn by_name(&self, id: ContainerId, name: &str) -> bool {
         if self.own == Some(id) {
@@ -176,7 +171,7 @@ mod tests {
         let labels =
             BTreeMap::from([(SERVICE.to_owned(), "db".to_owned()), ("tier".to_owned(), "1".to_owned())]);
         let mut rules = Selection { labels: vec![LabelRule::parse("tier")], ..Selection::default() };
-        assert!(rules.by_labels(&labels) && rules.needs_labels());
+        assert!(rules.by_labels(&labels));
         rules.services = vec![LabelRule::service("web"), LabelRule::service("db")];
         assert!(rules.by_labels(&labels));
         rules.labels.push(LabelRule::parse("tier=2"));

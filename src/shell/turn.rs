@@ -110,11 +110,6 @@ impl<W: World> Turn<W> {
         self.world
     }
 
-    /// What has happened so far.
-    pub fn core(&self) -> &Core {
-        &self.core
-    }
-
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
         let busy = !self.run.is_empty() || self.more_to_deliver;
         let (hold, timeout) = match self.core.deadline() {

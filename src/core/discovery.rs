@@ -253,7 +253,9 @@ impl Core {
             }
             other => return self.lose_by(other, "GET /containers/json"),
         }
-        self.link.settled = true;
+        if !std::mem::replace(&mut self.link.settled, true) {
+            self.say(Notice::Watching { containers: self.catalogue.count() });
+        }
         self.link.told = false;
         if self.link.events_short == 0 {
             self.link.attempt = 0;

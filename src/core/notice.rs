@@ -29,6 +29,8 @@ pub enum Notice {
     EngineTrouble { what: &'static str, detail: String },
     /// The engine answers (again).
     EngineHere { version: String, api: Option<ApiVersion> },
+    /// Its events are subscribed to and its containers are listed: from now on nothing starts unseen.
+    Watching { containers: usize },
     /// The engine's versions and ours don't meet.
     UntestedVersion { api: ApiVersion },
     /// A socket proxy refuses the events.
@@ -66,7 +68,7 @@ impl Notice {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Joined { .. } | Self::Left { .. } => Weight::News,
-            Self::EngineHere { .. } => Weight::Detail,
+            Self::EngineHere { .. } | Self::Watching { .. } => Weight::Detail,
             _ => Weight::Warning,
         }
     }
@@ -83,6 +85,7 @@ impl fmt::Display for Notice {
             Self::EngineTrouble { what, detail } => write!(f, "the engine's answer to {what}: {detail}. Trying again."),
             Self::EngineHere { version, api: Some(api) } => write!(f, "connected: engine {version}, API {api}"),
             Self::EngineHere { version, api: None } => write!(f, "connected: engine {version}"),
+            Self::Watching { containers } => write!(f, "watching: {containers} containers so far"),
             Self::UntestedVersion { api } => write!(
                 f,
                 "this engine speaks API {api} at the least, which docklog was not tested with; if something looks wrong, please report it"

@@ -85,6 +85,13 @@ impl Launch {
         self.spawn(self.command())
     }
 
+    /// The same; returns when it watches the engine, so that not even the shortest life escapes it.
+    pub(crate) fn start_watching(self) -> Docklog {
+        let docklog = self.env("RUST_LOG", "docklog=info").start();
+        docklog.wait_until("it to watch the engine", || docklog.stderr().contains("watching: "));
+        docklog
+    }
+
     /// Runs it as the last argument of a tracer.
     pub(crate) fn start_under(self, tracer: &[&str]) -> Docklog {
         let mut words: Vec<&OsStr> = tracer.iter().map(OsStr::new).collect();

@@ -50,7 +50,7 @@ pub(crate) fn tty_rechunked_by_a_proxy(bench: &Bench) {
     let (early, late) = (bench.name("early"), bench.name("late"));
     // These end: what the proxy holds back comes with the end.
     engine.ran(&Container::new(&early, "both 500 0 longout 3 40000").tty());
-    let docklog = Launch::on(proxy.host()).args(["-a", "--tail", "all", &bench.pattern()]).start();
+    let docklog = Launch::on(proxy.host()).args(["-a", "--tail", "all", &bench.pattern()]).start_watching();
     engine.run(&Container::new(&late, "both 500 0 longout 3 40000").tty());
     docklog.wait_for_count(2_006);
     let lines = docklog.terminate().lines;
@@ -66,7 +66,7 @@ pub(crate) fn frames_rechunked_by_a_proxy(bench: &Bench) {
     let engine = bench.engine();
     let proxy = Proxy::start(engine.folder().join("frames-proxy.sock"), &engine.socket(), rechunk_logs);
     let name = bench.name("frames");
-    let docklog = Launch::on(proxy.host()).args(["--tail", "all", &bench.pattern()]).start();
+    let docklog = Launch::on(proxy.host()).args(["--tail", "all", &bench.pattern()]).start_watching();
     engine.run(&Container::new(&name, "both 500 0 long 5 40000"));
     docklog.wait_for_count(1_010);
     let lines = docklog.terminate().lines;
@@ -119,7 +119,7 @@ pub(crate) fn exactly_16384(bench: &Bench) {
 /// The last line comes without its newline; and the container's next run doesn't go on with it.
 pub(crate) fn last_line_without_newline(bench: &Bench) {
     let engine = bench.engine();
-    let docklog = bench.docklog().start();
+    let docklog = bench.docklog().start_watching();
     for driver in ["json-file", "local"] {
         let id = engine.ran(&Container::new(bench.name(driver), "delay 300 unterminated").driver(driver));
         docklog.wait_for("the lines of the first run", |lines| {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use docklog_protocol::{ContainerId, Tail, Timestamp};
 
@@ -9,6 +10,7 @@ use crate::cli::{Args, moment};
 use crate::core::Rules;
 use crate::core::selection::{LabelRule, Pattern, Selection};
 use crate::encode::{Encoder, Look};
+use crate::limits;
 
 /// Where Docker listens unless told otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -70,6 +72,10 @@ pub struct Settings {
     pub encoder: Encoder,
     /// Say on stderr who joins and who leaves.
     pub news: bool,
+    /// Where checkpoints are kept.
+    pub state: Option<PathBuf>,
+    /// The file that lines go to instead of stdout.
+    pub output_file: Option<PathBuf>,
     /// Seed of the retries' jitter; `None`: from the clock. A simulated run sets it.
     pub seed: Option<u64>,
 }
@@ -81,14 +87,18 @@ impl Settings {
     /// What is wrong with it, for people.
     pub fn new(args: &Args, around: &Surroundings) -> Result<Self, String> {
         let (host, socket) = socket(args.host.as_deref().or(around.docker_host.as_deref()))?;
+        if args.output_file.is_some() && !matches!(args.output, Output::Auto | Output::Json) {
+            return Err("--output-file takes JSON lines: leave --output out, or say json".to_owned());
+        }
+        let terminal = around.terminal && args.output_file.is_none();
         let pretty = match args.output {
-            Output::Auto => around.terminal,
+            Output::Auto => terminal,
             output => output == Output::Pretty,
         };
         let look = Look {
             timestamps: args.timestamps,
-            colour: around.terminal && !around.no_color && !args.no_color,
-            visible_control: around.terminal && !args.raw_control,
+            colour: terminal && !around.no_color && !args.no_color,
+            visible_control: terminal && !args.raw_control,
         };
         let encoder = match args.output {
             Output::Raw => Encoder::raw(look),
@@ -99,7 +109,9 @@ impl Settings {
             rules: rules(args, around, host)?,
             socket,
             encoder,
-            news: pretty && around.terminal && !args.no_follow,
+            news: pretty && terminal && !args.no_follow,
+            state: args.state.clone(),
+            output_file: args.output_file.clone(),
             seed: None,
         })
     }
@@ -129,11 +141,21 @@ fn rules(args: &Args, around: &Surroundings, host: String) -> Result<Rules, Stri
         return Err("--since lies after --until: no line can be between them".to_owned());
     }
     let selection = selection(args, around)?;
+    let show_stopped = args.all || args.no_follow && selection.is_explicit();
     Ok(Rules {
         host,
         no_follow: args.no_follow,
         all: args.all,
-        stopped_too: args.all || args.no_follow && selection.is_explicit(),
+        show_stopped,
+        // What has stopped while nobody looked is drained, and what was removed is forgotten.
+        stopped_too: show_stopped || args.state.is_some(),
+        rotate_every: rotate_every(args)?,
+        max_streams: match args.max_streams {
+            Some(0) => return Err("--max-streams is 1 or more".to_owned()),
+            Some(streams) => streams,
+            None => usize::MAX,
+        },
+        stateful: args.state.is_some(),
         history: (tail.is_some() || since.is_some()).then(|| (tail.unwrap_or(Tail::All), since)),
         until,
         stdout: args.stdout || !args.stderr,
@@ -141,6 +163,20 @@ fn rules(args: &Args, around: &Surroundings, host: String) -> Result<Rules, Stri
         patterns: args.patterns.join(" "),
         selection,
     })
+}
+
+/// How long a session lasts; `None`: as long as it does.
+fn rotate_every(args: &Args) -> Result<Option<Duration>, String> {
+    let Some(text) = &args.rotate_every else { return Ok(Some(limits::LEASE)) };
+    let zero = Some(Duration::ZERO).filter(|_| text == "0");
+    let span = zero.or_else(|| moment::span(text));
+    match span.ok_or_else(|| format!("--rotate-every is a span such as 5m or 30s, or 0, not '{text}'"))? {
+        Duration::ZERO => Ok(None),
+        span if span < limits::SHORTEST_LEASE => {
+            Err(format!("--rotate-every is {:?} or more, or 0 for never", limits::SHORTEST_LEASE))
+        }
+        span => Ok(Some(span)),
+    }
 }
 
 fn selection(args: &Args, around: &Surroundings) -> Result<Selection, String> {

@@ -37,6 +37,9 @@ pub const SOCKET_CHUNKS: u32 = 278;
 /// Bytes that a Unix socket of default size queues when chunks are large (13 of 16 KiB).
 pub const SOCKET_BYTES: usize = 200_000;
 
+/// Descriptors that aren't sessions: discovery, inspects, outlets, epoll, files.
+pub const OTHER_DESCRIPTORS: usize = 64;
+
 /// Connections opened per turn: 1,000 streams must not come as one storm.
 pub const OPENS_PER_TURN: usize = 64;
 
@@ -95,8 +98,55 @@ pub const RECONCILE: Duration = Duration::from_secs(60);
 /// The same, where the events are refused (a socket proxy) and the list is all there is.
 pub const RECONCILE_WITHOUT_EVENTS: Duration = Duration::from_secs(2);
 
-/// First window of a resumed stream, in engine messages; grows by [`WINDOW_GROWTH`].
+/// First window of a resumed stream, in engine messages: more than a stream writes in the moment of a rotation. Grows by
+/// [`WINDOW_GROWTH`].
 pub const WINDOW: u64 = 64;
+
+/// The same after a longer absence of the engine, or of docklog.
+pub const WINDOW_AFTER_RESTART: u64 = 1024;
+
+/// Records whose repetition is recognised, per channel of an engine that repeats (most seen: 1,640 in several rotations).
+pub const RECENT: usize = 2048;
+
+/// How long a session lasts, unless set.
+pub const LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest lease that can be set: a session needs a moment to find its place.
+pub const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+
+/// Longest lease of a stream whose log was truncated: its follow may be deaf.
+pub const SHORT_LEASE: Duration = Duration::from_secs(10);
+
+/// A line that a session should have brought so long before it was closed is one that it has missed.
+pub const OVERDUE: Duration = Duration::from_secs(2);
+
+/// Where streams take turns: a session's least life, once it is live.
+pub const TURN: Duration = Duration::from_secs(1);
+
+/// So long a follow may wait for memory before it is closed. An engine's log file can be full in less than a second.
+pub const PARK: Duration = Duration::from_millis(250);
+
+/// So long another session may: as long as it is open, the engine can't delete the files that it reads.
+pub const SNAPSHOT: Duration = Duration::from_secs(30);
+
+/// Streams that catch up at a time after memory was short.
+pub const CATCHING_UP: usize = 4;
+
+/// From a settled line to the checkpoint that says so: what may come twice after kill -9, where the output can't be cut.
+pub const SAVE: Duration = Duration::from_secs(1);
+
+/// The largest checkpoint that is read: 50,000 containers have less than 20 MB.
+pub const CHECKPOINT: u64 = 64 << 20;
+
+/// The `local` driver's `max-size` unless set.
+pub const LOCAL_FILE: u64 = 20 << 20;
+
+/// Bytes that an engine writes to its log file beside the text of a record.
+pub const RECORD_OVERHEAD: u64 = 80;
+
+/// The most that an engine can log, in bytes per millisecond (64 MB/s: none was seen to reach it): a follow that is late
+/// by less than a file takes can't have skipped one.
+pub const LOGGED_PER_MILLISECOND: u64 = 64 * 1024;
 
 /// Factor by which a window grows when its first record isn't known.
 pub const WINDOW_GROWTH: u64 = 16;

@@ -1,5 +1,6 @@
 //! Points in time as the engines write them: RFC 3339 before each record, `seconds.nanoseconds` in queries.
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
@@ -58,10 +59,34 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// As Docker writes it on the wire: `2026-11-23T20:16:07.727144095Z` (RFC 3339 §5.6), with nine digits.
+    #[must_use]
+    pub fn rfc3339(&self) -> String {
+        let (year, month, day) = civil(self.seconds.div_euclid(86_400));
+        let second = self.seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:09}Z", self.nanos)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.seconds, self.nanos)
     }
+}
+
+/// Year, month and day of so many days after 1970-01-01: [`days_since_epoch`] backwards.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day_of_year - (153 * march_month + 2) / 5 + 1)
 }
 
 /// Splits what follows the seconds into fraction digits and zone; a dot needs at least one digit.
@@ -233,6 +258,16 @@ fn shape(bytes: &[u8], at: usize, pattern: &[u8]) -> Result<Option<usize>, Ended
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_is_written_as_rfc3339_is_read_again() {
+        for seconds in [0, 951_782_399, 951_782_400, 1_795_464_967, -1, 4_102_444_799, 68_169_600] {
+            let time = Timestamp { seconds, nanos: 120_000_003 };
+            assert_eq!(Timestamp::parse(&time.rfc3339()), Some(time), "{}", time.rfc3339());
+        }
+        let time = Timestamp { seconds: 1_795_464_967, nanos: 727_144_095 };
+        assert_eq!(time.rfc3339(), "2026-11-23T20:16:07.727144095Z");
+    }
+
     use std::string::ToString as _;
 
     use super::*;

@@ -225,8 +225,9 @@ fn end(fed: Result<u64, Error>, finished: Result<Finished, Truncated>) -> (Value
 }
 
 fn listed(container: &Listed) -> Value {
-    let Listed { id, name, image, labels, state } = container;
-    json!({"id": id.to_string(), "name": name, "image": image, "labels": labels, "state": state})
+    let Listed { id, name, image, labels, state, created } = container;
+    let created = created.map(|created| created.seconds);
+    json!({"id": id.to_string(), "name": name, "image": image, "labels": labels, "state": state, "created": created})
 }
 
 fn event(event: Option<Event>) -> Value {
@@ -275,6 +276,7 @@ fn inspected(container: &Inspected, expected: &Value) -> Value {
         "id": container.id.to_string(), "name": container.name, "image": container.image,
         "labels": container.labels, "tty": container.tty, "running": container.running,
         "paused": container.paused, "status": container.status, "log_driver": container.log_driver,
+        "log_options": container.log_options,
         "started_at": time("started_at", container.started_at),
         "finished_at": time("finished_at", container.finished_at),
     })

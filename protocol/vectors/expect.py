@@ -409,7 +409,8 @@ def listed(row):
     names = [name.removeprefix("/") for name in row.get("Names") or []]
     own = [name for name in names if "/" not in name]
     return {"id": row["Id"], "name": (own or names or [""])[0], "image": row.get("Image") or "",
-            "labels": strings(row.get("Labels")), "state": row.get("State") or ""}
+            "labels": strings(row.get("Labels")), "state": row.get("State") or "",
+            "created": row["Created"] if isinstance(row.get("Created"), int) else None}
 
 
 def inspected(row):
@@ -421,6 +422,7 @@ def inspected(row):
     return {"id": row["Id"], "name": row["Name"].removeprefix("/"), "image": config["Image"], "labels": strings(config["Labels"]),
             "tty": config["Tty"], "running": state["Running"], "paused": state["Paused"], "status": state["Status"],
             "log_driver": row["HostConfig"]["LogConfig"]["Type"],
+            "log_options": strings(row["HostConfig"]["LogConfig"].get("Config")),
             "started_at": moment(state["StartedAt"]), "finished_at": moment(state["FinishedAt"])}
 
 

@@ -5,12 +5,15 @@ pub mod options;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::config::{Output, Settings, Surroundings};
-use crate::shell::host::Host;
+use crate::shell::file;
+use crate::shell::host::{self, Host, Keeping};
 use crate::shell::messages::Messages;
+use crate::shell::state::State;
 use crate::shell::turn::Turn;
 
 /// What was typed.
@@ -36,6 +39,14 @@ pub struct Args {
     pub host: Option<String>,
     /// `--output`
     pub output: Output,
+    /// `--output-file`
+    pub output_file: Option<PathBuf>,
+    /// `--state`
+    pub state: Option<PathBuf>,
+    /// `--rotate-every`
+    pub rotate_every: Option<String>,
+    /// `--max-streams`
+    pub max_streams: Option<usize>,
     /// `--no-follow`
     pub no_follow: bool,
     /// `--all`
@@ -99,6 +110,10 @@ impl Args {
             "until" => self.until = Some(parser.value()?.string()?),
             "host" => self.host = Some(parser.value()?.string()?),
             "output" => self.output = parser.value()?.parse()?,
+            "output-file" => self.output_file = Some(parser.value()?.into()),
+            "state" => self.state = Some(parser.value()?.into()),
+            "rotate-every" => self.rotate_every = Some(parser.value()?.string()?),
+            "max-streams" => self.max_streams = Some(parser.value()?.parse()?),
             "exclude" => self.exclude.push(parser.value()?.string()?),
             "label" => self.labels.push(parser.value()?.string()?),
             "project" => self.projects.push(parser.value()?.string()?),
@@ -135,13 +150,35 @@ pub fn run_with(typed: Vec<OsString>) -> i32 {
         Ok(settings) => settings,
         Err(error) => return complain(&error, 2),
     };
-    let host = match Host::new(settings.socket.clone()) {
-        Ok(host) => host,
-        Err(error) => return complain(&format!("can't start: {error}"), 1),
-    };
     let messages = Messages::default();
     log_to(&messages);
-    Turn::new(settings, host, messages).run()
+    match start(settings, messages) {
+        Ok(mut turn) => turn.run(),
+        Err(error) => complain(&error, 1),
+    }
+}
+
+/// Takes up what an earlier run has left, and makes the loop.
+fn start(mut settings: Settings, messages: Messages) -> Result<Turn<Host>, String> {
+    settings.rules.max_streams = settings.rules.max_streams.min(host::room());
+    let (state, saved, settled) = match &settings.state {
+        Some(directory) => {
+            let (state, saved, settled) = State::open(directory)?;
+            (Some(state), saved, settled)
+        }
+        None => Default::default(),
+    };
+    let output = match &settings.output_file {
+        Some(path) => {
+            let (file, mark, notice) = file::open(path, settled)?;
+            notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
+            Some((file, mark))
+        }
+        None => None,
+    };
+    let host = Host::new(settings.socket.clone(), Keeping { output, state });
+    let host = host.map_err(|error| format!("can't start: {error}"))?;
+    Ok(Turn::new(settings, saved, host, messages))
 }
 
 /// `RUST_LOG` chooses what the logger tells. It writes where our messages wait, never straight to stderr.

@@ -1,8 +1,13 @@
-//! Lines on their way out: one copy of their bytes, in the order of arrival, not yet in any output format.
+//! Lines on their way out: one copy of their bytes, in the order of arrival, not yet in any output format. And where their
+//! streams stand after them: when the outlet has taken all lines of a batch, that is settled.
 
 use std::rc::Rc;
 
 use docklog_protocol::{Channel, ContainerId, Line, Segment};
+
+use super::exchange::StreamId;
+use super::place::Place;
+use super::window::Gap;
 
 /// Where lines come from: what the outputs say about a container. A rename makes a new one, so that lines keep the name
 /// they were written under.
@@ -20,6 +25,9 @@ pub struct Batch {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     sources: Vec<Rc<Source>>,
+    /// Before which entries lines are missing.
+    gaps: Vec<(u32, Gap)>,
+    places: Vec<(StreamId, Place)>,
 }
 
 #[derive(Debug)]
@@ -30,6 +38,15 @@ struct Entry {
     stamp: u8,
     channel: Channel,
     segment: Option<Segment>,
+}
+
+/// What is in a batch.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A line.
+    Line(BatchLine<'a>),
+    /// Lines of this container that the engine deleted, or skipped, before they could be read.
+    Gap(&'a Source, Gap),
 }
 
 /// A line in a batch.
@@ -50,9 +67,7 @@ pub struct BatchLine<'a> {
 impl Batch {
     /// Appends a line.
     pub fn push(&mut self, source: &Rc<Source>, line: &Line<'_>) {
-        if !self.sources.last().is_some_and(|last| Rc::ptr_eq(last, source)) {
-            self.sources.push(Rc::clone(source));
-        }
+        self.note_source(source);
         let stamp = line.stamp.map_or("", |stamp| stamp.raw);
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(stamp.as_bytes());
@@ -67,26 +82,60 @@ impl Batch {
         });
     }
 
-    /// Line number `index`, from 0.
-    pub fn get(&self, index: usize) -> Option<BatchLine<'_>> {
+    /// Appends a gap.
+    pub fn push_gap(&mut self, source: &Rc<Source>, gap: Gap) {
+        self.note_source(source);
+        self.gaps.push((self.entries.len() as u32, gap));
+        self.entries.push(Entry {
+            source: (self.sources.len() - 1) as u32,
+            start: self.bytes.len() as u32,
+            text: 0,
+            stamp: 0,
+            channel: Channel::Engine,
+            segment: None,
+        });
+    }
+
+    fn note_source(&mut self, source: &Rc<Source>) {
+        if !self.sources.last().is_some_and(|last| Rc::ptr_eq(last, source)) {
+            self.sources.push(Rc::clone(source));
+        }
+    }
+
+    /// Item number `index`, from 0.
+    pub fn get(&self, index: usize) -> Option<Item<'_>> {
         let entry = self.entries.get(index)?;
+        if entry.channel == Channel::Engine {
+            let at = self.gaps.binary_search_by_key(&(index as u32), |gap| gap.0).ok()?;
+            return Some(Item::Gap(self.sources.get(entry.source as usize)?, self.gaps[at].1));
+        }
         let text = entry.start as usize + usize::from(entry.stamp);
         let stamp = self.bytes.get(entry.start as usize..text)?;
-        Some(BatchLine {
+        Some(Item::Line(BatchLine {
             source: self.sources.get(entry.source as usize)?,
             channel: entry.channel,
             stamp: std::str::from_utf8(stamp).unwrap_or_default(),
             text: self.bytes.get(text..text + entry.text as usize)?,
             segment: entry.segment,
-        })
+        }))
     }
 
-    /// True if there is no line in it.
+    /// Where a stream stands after the lines of this batch.
+    pub fn push_place(&mut self, stream: StreamId, place: Place) {
+        self.places.push((stream, place));
+    }
+
+    /// The places after this batch.
+    pub fn take_places(&mut self) -> Vec<(StreamId, Place)> {
+        std::mem::take(&mut self.places)
+    }
+
+    /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Number of lines.
+    /// Number of items.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -96,6 +145,8 @@ impl Batch {
         self.bytes.len()
             + self.entries.len() * size_of::<Entry>()
             + self.sources.len() * size_of::<Rc<Source>>()
+            + self.gaps.len() * size_of::<(u32, Gap)>()
+            + self.places.len() * size_of::<(StreamId, Place)>()
     }
 
     /// Makes it empty for its next use. Buffers that a burst has grown are given back.
@@ -104,6 +155,8 @@ impl Batch {
         self.bytes.clear();
         self.entries.clear();
         self.sources.clear();
+        self.gaps.clear();
+        self.places.clear();
         self.bytes.shrink_to(KEPT);
         self.entries.shrink_to(KEPT / size_of::<Entry>());
         self.sources.shrink_to(1024);

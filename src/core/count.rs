@@ -11,6 +11,24 @@ pub struct Counts {
     pub replayed: u64,
     /// Sessions opened (head of a 200 received).
     pub sessions: u64,
+    /// Sessions closed by lease or by SIGUSR1, to be opened again.
+    pub rotations: u64,
+    /// Of those: the time from closing to being live again, all together and the longest, in microseconds.
+    pub rotating: u64,
+    /// See `rotating`.
+    pub rotating_most: u64,
+    /// Sessions closed because others waited for their turn.
+    pub yields: u64,
+    /// Sessions closed because there was no memory for what they brought.
+    pub parked: u64,
+    /// Lines that a session should have brought long before it was closed: it was deaf.
+    pub healed: u64,
+    /// Spans of a log that the engine deleted, or skipped, before they could be read.
+    pub gaps: u64,
+    /// Times that a stream's last line was not in the log any more.
+    pub lost_places: u64,
+    /// Comparisons of what was delivered with what the log holds.
+    pub audits: u64,
     /// Sessions that ended without the end of their response.
     pub truncated: u64,
     /// Sessions that the engine left open, silent, after their container's end.
@@ -29,4 +47,23 @@ pub struct Counts {
     pub items_lost: u64,
     /// Lines that left in segments because memory was short.
     pub pressed: u64,
+}
+
+impl Counts {
+    /// As a flat JSON object, with the containers known and the sessions open.
+    pub fn to_json(&self, streams: usize, open: usize) -> String {
+        let errors = self.truncated + self.broken + self.engine_errors;
+        let rotating = self.rotating.checked_div(self.rotations).unwrap_or_default();
+        serde_json::json!({
+            "streams": streams, "open": open, "lines": self.lines, "filtered": self.filtered,
+            "replayed": self.replayed, "healed": self.healed, "gaps": self.gaps, "errors": errors,
+            "sessions": self.sessions, "rotations": self.rotations, "rotation_us": rotating,
+            "rotation_us_max": self.rotating_most, "yields": self.yields, "parked": self.parked,
+            "audits": self.audits, "lost_places": self.lost_places, "deaf": self.deaf,
+            "truncated": self.truncated, "broken": self.broken, "engine_errors": self.engine_errors,
+            "missed": self.missed, "unreadable": self.unreadable, "untracked": self.untracked,
+            "items_lost": self.items_lost, "pressed": self.pressed,
+        })
+        .to_string()
+    }
 }

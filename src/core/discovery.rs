@@ -18,11 +18,12 @@ use super::batch::Source;
 use super::catalogue::Container;
 use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
 use super::notice::Notice;
-use super::place::Begin;
+use super::reader::Reader;
 use super::retry;
 use super::stream::{Opening, Phase, Stream};
 use super::time::Mono;
 use super::timers::Timer;
+use super::window::Begin;
 use crate::limits;
 
 /// API versions that this program was tested with.
@@ -69,6 +70,8 @@ pub(super) struct Link {
     listing: bool,
     /// Something has happened that the list under way may not show: ask again after it.
     list_again: bool,
+    /// It was lost since the last list: a killed engine adds lines to logs when it comes back.
+    was_lost: bool,
     /// The first list is complete: what turns up from now on has started under our eyes.
     pub(super) settled: bool,
 }
@@ -91,6 +94,7 @@ impl Default for Link {
             lists: 0,
             listing: false,
             list_again: false,
+            was_lost: false,
             settled: false,
         }
     }
@@ -109,6 +113,11 @@ fn clean(name: &mut String) {
 }
 
 impl Link {
+    /// Docker before 23 sends records again after its log files were rotated.
+    pub(super) fn repeats_records(&self) -> bool {
+        self.api.is_some_and(|api| api < ApiVersion { major: 1, minor: 42 })
+    }
+
     /// True if the engine answers.
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up
@@ -280,8 +289,26 @@ impl Core {
         }
         let span =
             if self.link.events_refused { limits::RECONCILE_WITHOUT_EVENTS } else { limits::RECONCILE };
+        if self.rules.stopped_too {
+            self.saved.forget_others();
+        }
+        if std::mem::take(&mut self.link.was_lost) {
+            self.look_at_stopped();
+        }
         if !self.rules.no_follow {
             self.timers.set(Timer::Reconcile, self.now.mono.after(span));
+        }
+    }
+
+    /// An engine that was killed adds what its containers had written meanwhile, and then they are stopped.
+    fn look_at_stopped(&mut self) {
+        for id in self.catalogue.streams() {
+            let Some(container) = self.catalogue.get(id) else { continue };
+            let stream = &container.stream;
+            if !container.running && !container.gone && stream.phase == Phase::Idle && stream.reader.is_some()
+            {
+                self.want(id);
+            }
         }
     }
 
@@ -315,6 +342,7 @@ impl Core {
         (self.link.listing, self.link.list_again) = (false, false);
         (self.link.events_refused, self.link.list_refused) = (false, false);
         self.link.state = State::Away;
+        self.link.was_lost = self.link.settled;
         let fatal = why.is_some() && self.rules.no_follow;
         if let Some(notice) = why
             && !std::mem::replace(&mut self.link.told, true)
@@ -334,6 +362,7 @@ impl Core {
         self.timers.set(Timer::Answer(Exchange::List), self.now.mono.after(limits::ANSWER));
         clean(&mut listed.name);
         let running = matches!(listed.state.as_str(), "running" | "paused");
+        self.saved.exists(listed.id);
         let list = self.link.lists;
         if let Some(id) = self.catalogue.find(listed.id) {
             let Some(container) = self.catalogue.get_mut(id) else { return };
@@ -355,9 +384,20 @@ impl Core {
         {
             return;
         }
-        let opening =
-            if self.link.settled { Opening::AfterLastEnd(None) } else { Opening::As(self.begin(running)) };
-        let stopped_wanted = self.rules.stopped_too && (self.rules.all || self.rules.selection.is_explicit());
+        // One that was created while nobody looked has brought nothing yet.
+        let is_new = self.saved.is_older_than(listed.created);
+        let opening = match self.link.settled {
+            true => Opening::AfterLastEnd(None),
+            false if is_new => Opening::As(Begin::First),
+            false => Opening::As(self.begin(running)),
+        };
+        let was_known = self.saved.places.contains_key(&listed.id);
+        let stopped_wanted = is_new
+            || was_known
+            || self.rules.show_stopped && (self.rules.all || self.rules.selection.is_explicit());
+        if !running && !stopped_wanted && !self.rules.show_stopped {
+            return; // the next start will tell of it
+        }
         let Some(id) = self.insert(listed.id, listed.name, opening) else { return };
         if let Some(container) = self.catalogue.get_mut(id) {
             container.listed = list;
@@ -435,13 +475,15 @@ impl Core {
             }
             return None;
         }
+        let settled = self.saved.places.remove(&id);
+        let stream = Stream { settled, reader: settled.map(Reader::resume), ..Stream::new(opening) };
         Some(self.catalogue.insert(Container {
             source: Rc::new(Source { id, name }),
             running: false,
             gone: false,
             listed: 0,
             touched: 0,
-            stream: Stream::new(opening),
+            stream,
         }))
     }
 

@@ -10,6 +10,7 @@ use super::notice::Notice;
 use super::retry;
 use super::stream::Phase;
 use super::timers::Timer;
+use super::window::After;
 use crate::limits;
 
 /// The container is removed, or about to be.
@@ -23,10 +24,16 @@ impl Core {
         if self.catalogue.get(id).is_none_or(|container| container.stream.discarding) {
             return; // core has closed it before
         }
-        self.leave_place(id);
+        self.session_is_over(id);
+        self.tell_gap(id);
         self.note_end(id, &end);
+        if end == End::Complete && self.has_not_shown_its_place(id) {
+            self.release(id);
+            return self.enqueue(id);
+        }
         // Open lines wait: another session may bring their rest. Those of the session before have lost nothing by this one.
-        let old = self.catalogue.get(id).is_some_and(|container| container.stream.lines_are_old);
+        let reader = self.catalogue.get(id).and_then(|container| container.stream.reader.as_ref());
+        let old = reader.is_some_and(super::reader::Reader::has_old_lines);
         if end == End::Complete || old {
             self.release_frame(id);
         } else {
@@ -36,10 +43,7 @@ impl Core {
             End::Complete => self.session_complete(id),
             End::Refused(refusal) => self.session_refused(id, &refusal),
             End::Unconnected(ConnectError::Busy) => self.wait_for_backlog(id),
-            End::Unconnected(ConnectError::Descriptors) => {
-                self.say_descriptors();
-                self.fail(id);
-            }
+            End::Unconnected(ConnectError::Descriptors) => self.no_descriptor(id),
             End::Unconnected(error) if self.rules.no_follow => {
                 self.lose_by(End::Unconnected(error), "a log request")
             }
@@ -55,6 +59,21 @@ impl Core {
                 self.fail(id);
             }
         }
+    }
+
+    /// A whole session that hasn't brought the line it was searched for asks for another, in which all is searched, or
+    /// for the next, if finding that line was all it was for. Not if the engine couldn't read the log.
+    fn has_not_shown_its_place(&mut self, id: StreamId) -> bool {
+        let Some(container) = self.catalogue.get_mut(id) else { return false };
+        let stream = &mut container.stream;
+        let Some(reader) = stream.reader.as_mut().filter(|_| !stream.barred) else { return false };
+        let lost = reader.window().is_lost();
+        let again = reader.complete() == After::Again;
+        if !lost && reader.window().is_lost() {
+            self.counts.lost_places += 1;
+            stream.short_lease = true;
+        }
+        again
     }
 
     /// What a session's end says about the stream.
@@ -74,7 +93,14 @@ impl Core {
             (stream.attempt, stream.told, stream.trouble) = (0, false, None);
         }
         let empty = headed && !stream.spoke;
-        if empty && complete && !long && follow && !std::mem::replace(&mut stream.doubted, true) {
+        let may_be_empty = stream.reader.as_ref().is_some_and(|reader| reader.window().may_be_empty());
+        if empty
+            && complete
+            && !long
+            && follow
+            && !may_be_empty
+            && !std::mem::replace(&mut stream.doubted, true)
+        {
             // Nothing, and at once. An engine that is removing a container may make its log anew, empty, only because
             // it is asked for it; that must not pass for the truth, unless it is so again.
             stream.barred = true;
@@ -89,9 +115,9 @@ impl Core {
         if empty
             && (complete || long)
             && !stream.barred
-            && let Some(window) = stream.window.as_mut()
+            && let Some(reader) = stream.reader.as_mut()
         {
-            window.was_empty();
+            reader.window_mut().was_empty();
         }
     }
 
@@ -99,6 +125,13 @@ impl Core {
         let follow = !self.rules.no_follow;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        let present = !stream.follow && !stream.barred && container.running && follow;
+        stream.behind &= stream.barred;
+        if present {
+            // It was only to catch up: what comes now is the present.
+            self.has_caught_up(id);
+            return self.enqueue(id);
+        }
         if stream.barred && !container.running && stream.attempt >= limits::TRIES {
             self.give_up(id);
         } else if stream.barred {
@@ -164,7 +197,7 @@ impl Core {
     }
 
     /// The session failed, and lines may be left: again, ever more slowly, or when the engine is back.
-    fn fail(&mut self, id: StreamId) {
+    pub(super) fn fail(&mut self, id: StreamId) {
         let link_up = self.link.is_up();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
@@ -201,6 +234,7 @@ impl Core {
     /// Nothing more to read for now: the container doesn't run. What is open was its last word.
     fn rest(&mut self, id: StreamId) {
         self.timers.cancel(Timer::Open(id));
+        self.has_caught_up(id);
         self.finish_lines(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
@@ -244,8 +278,7 @@ impl Core {
             return;
         }
         self.counts.deaf += 1;
-        self.close_session(id);
-        self.enqueue(id);
+        self.reopen(id);
     }
 
     /// The container was removed.
@@ -261,11 +294,13 @@ impl Core {
     fn forget(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             // Its rest was still to come.
-            container.stream.cut_short |= container.stream.joiner.is_open();
+            container.stream.cut_short |=
+                container.stream.reader.as_ref().is_some_and(super::reader::Reader::is_open);
         }
         self.finish_lines(id);
         self.release(id);
-        self.leave_place(id);
+        self.session_is_over(id);
+        self.has_caught_up(id);
         self.cancel_timers(id);
         let Some(container) = self.catalogue.remove(id) else { return };
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));

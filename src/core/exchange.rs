@@ -77,6 +77,8 @@ pub enum Input {
     ItemLost(Exchange, String),
     /// The exchange is over and its connection closed.
     Ended(Exchange, End),
+    /// Rotate all streams now.
+    Rotate,
     /// Flush and end.
     Stop,
 }
@@ -90,4 +92,6 @@ pub enum Command {
     Close(Exchange),
     /// Tell the user.
     Say(Notice),
+    /// Write the checkpoint: [`super::Core::settled_places`].
+    Save,
 }

@@ -1,17 +1,17 @@
 //! The data plane: records in, lines into the open batch. Everything that runs once per line is here.
 
-use docklog_protocol::{Channel, Format, Line, Record, Segment, Timestamp};
+use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 
 use super::Core;
 use super::Rules;
+use super::audit;
 use super::batch::{Batch, Source};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
 use super::notice::Notice;
-use super::place::{Verdict, Window};
+use super::reader::{News, Reader};
 use super::stream::{FormatKnown, Phase};
-use super::timers::Timer;
 use crate::limits;
 
 impl Core {
@@ -37,49 +37,47 @@ impl Core {
     pub fn accept(&mut self, id: StreamId, record: Record<'_>) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        let Some(window) = stream.window.as_mut() else { return };
+        let Some(reader) = stream.reader.as_mut() else { return };
         if stream.discarding {
             return;
         }
         if record.channel == Channel::Engine {
             return self.engine_error(id, record.text);
         }
-        if !window.proves(record.channel, record.stamp.map(|stamp| stamp.time)) {
-            return self.reopen_larger(id);
-        }
-        if std::mem::take(&mut stream.lines_are_old) {
-            stream.joiner.clear();
-        }
         (stream.spoke, stream.heard) = (true, true);
         let mut delivery = Delivery {
-            window,
             source: &container.source,
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
             progress: &mut stream.progress,
+            overdue_before: stream.overdue_before,
         };
-        stream.joiner.push(record, &mut |line| delivery.take(&line));
+        if !reader.take(record, &mut |news| delivery.take(news)) {
+            return self.reopen(id);
+        }
+        if !stream.live && !reader.window().is_searching() {
+            self.is_live(id);
+        } else if stream.live && stream.follow && audit::is_due(stream, &record, self.now) {
+            self.audit(id);
+        }
     }
 
     /// After each read of a session: what it holds in memory now. `frame`: bytes of a frame that the read has cut.
     pub fn fed(&mut self, id: StreamId, frame: usize) {
         if let Some(container) = self.catalogue.get_mut(id) {
             let stream = &mut container.stream;
-            account(
-                &mut self.memory,
-                &mut stream.lines_held,
-                &mut stream.frame_held,
-                stream.joiner.held(),
-                frame,
-            );
+            let held = stream.reader.as_ref().map_or(0, Reader::held);
+            account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, held, frame);
+            (stream.starved, stream.heard_at) = (false, self.now.mono);
         }
+        self.moved(id);
         self.memory.open_is(self.batch.size());
     }
 
     /// The session is over: its open lines leave as they are.
     pub(super) fn finish_lines(&mut self, id: StreamId) {
-        self.with_lines(id, |joiner, deliver| joiner.finish(deliver));
+        self.with_lines(id, |reader, deliver| reader.finish(deliver));
     }
 
     /// Sees to it that memory comes back when nothing is on its way out.
@@ -95,50 +93,46 @@ impl Core {
 
     /// Memory is short, and only open lines hold it: the longest leaves as a segment.
     fn press(&mut self) {
-        let longest = self.catalogue.iter().max_by_key(|(_, container)| container.stream.joiner.held());
+        let longest = self.catalogue.iter().max_by_key(|(_, container)| container.stream.lines_held);
         if let Some((id, _)) = longest {
             self.counts.pressed += 1;
-            self.with_lines(id, |joiner, deliver| {
-                joiner.flush_largest(deliver);
-            });
+            self.with_lines(id, |reader, deliver| reader.flush_largest(deliver));
         }
     }
 
-    fn with_lines(
-        &mut self,
-        id: StreamId,
-        act: impl FnOnce(&mut docklog_protocol::LineJoiner, &mut dyn FnMut(Line<'_>)),
-    ) {
+    fn with_lines(&mut self, id: StreamId, act: impl FnOnce(&mut Reader, &mut dyn FnMut(News<'_>))) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        let Some(window) = stream.window.as_mut() else { return };
-        if stream.lines_are_old {
-            window.goes_on_with_old_lines();
-        }
+        let Some(reader) = stream.reader.as_mut() else { return };
         let mut delivery = Delivery {
-            window,
             source: &container.source,
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
             progress: &mut stream.progress,
+            overdue_before: None,
         };
-        act(&mut stream.joiner, &mut |line| delivery.take(&line));
+        act(reader, &mut |news| delivery.take(news));
         let frame = stream.frame_held;
         self.fed(id, frame);
+    }
+
+    /// Tells of lines that are known to be missing, though no line follows them yet.
+    pub(super) fn tell_gap(&mut self, id: StreamId) {
+        self.with_lines(id, |reader, deliver| {
+            if let Some(gap) = reader.take_gap() {
+                deliver(News::Gap(gap));
+            }
+        });
     }
 
     /// A session's connection is closed before its end: nothing is held for it any more. A line that was cut by that is not
     /// delivered; it comes again, whole.
     pub(super) fn release(&mut self, id: StreamId) {
-        if let Some(container) = self.catalogue.get_mut(id) {
-            let stream = &mut container.stream;
-            for (channel, time) in stream.joiner.open_lines() {
-                if let Some(window) = stream.window.as_mut() {
-                    window.cut(channel, time);
-                }
-            }
-            stream.joiner.clear();
+        if let Some(container) = self.catalogue.get_mut(id)
+            && let Some(reader) = container.stream.reader.as_mut()
+        {
+            reader.cut();
         }
         self.release_frame(id);
     }
@@ -148,16 +142,9 @@ impl Core {
         self.fed(id, 0);
     }
 
-    /// The window begins after lines that we don't know: close, and open a larger one.
-    fn reopen_larger(&mut self, id: StreamId) {
-        self.close_session(id);
-        self.enqueue(id);
-    }
-
     /// Closes a session of our own accord.
     pub(super) fn close_session(&mut self, id: StreamId) {
-        self.leave_place(id);
-        self.timers.cancel(Timer::Answer(Exchange::Logs(id)));
+        self.session_is_over(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         (container.stream.discarding, container.stream.phase) = (true, Phase::Idle);
         self.release(id);
@@ -182,33 +169,34 @@ fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now:
     (*lines, *frame) = (lines_now, frame_now);
 }
 
-/// Decides about whole lines of one stream, and puts those that are new into the batch.
+/// Puts the new lines of one stream into the batch.
 struct Delivery<'a> {
-    window: &'a mut Window,
     source: &'a std::rc::Rc<Source>,
     rules: &'a Rules,
     batch: &'a mut Batch,
     counts: &'a mut Counts,
     progress: &'a mut bool,
+    overdue_before: Option<Timestamp>,
 }
 
 impl Delivery<'_> {
-    fn take(&mut self, line: &Line<'_>) {
+    fn take(&mut self, news: News<'_>) {
+        match news {
+            News::Replay => self.counts.replayed += 1,
+            News::Gap(gap) => {
+                self.counts.gaps += 1;
+                self.batch.push_gap(self.source, gap);
+            }
+            News::Line(line) => self.line(line),
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
         let time = line.stamp.map(|stamp| stamp.time);
-        let line = match self.window.judge(line.channel, time, line.segment, line.text.len()) {
-            Verdict::Deliver => *line,
-            Verdict::Rest { skip, number } => {
-                let last = line.segment.is_none_or(|segment| segment.last);
-                Line { text: &line.text[skip..], segment: Some(Segment { number, last }), ..*line }
-            }
-            Verdict::Replay => {
-                self.counts.replayed += 1;
-                return;
-            }
-        };
         *self.progress = true;
+        self.counts.healed += u64::from(self.overdue_before.is_some_and(|before| time < Some(before)));
         if self.wanted(line.channel, time) {
-            self.batch.push(self.source, &line);
+            self.batch.push(self.source, line);
             self.counts.lines += 1;
         } else {
             self.counts.filtered += 1;

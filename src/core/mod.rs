@@ -7,15 +7,24 @@
 //! | `selection` | which of them are followed |
 //! | `stream` | when and how a session is opened |
 //! | `ending` | what follows from its end |
-//! | `place` | what of a session is new |
+//! | `rotation` | when it is closed and opened again |
+//! | `parking` | who is closed for want of memory |
+//! | `place` | what is known of what was delivered |
+//! | `window` | what of a session is new |
+//! | `repeats` | what an engine sends twice |
+//! | `reader` | one stream's records to new lines, by the three before |
+//! | `audit` | whether an engine has skipped lines |
+//! | `checkpoint` | what survives us |
 //! | `intake` | what becomes of a record |
 //! | `memory` | who may read how much |
 //! | `pace` | how long bytes may gather |
 //! | `timers`, `retry` | when |
 //! | `notice`, `count` | what is told |
 
+mod audit;
 pub mod batch;
 pub mod catalogue;
+pub mod checkpoint;
 pub mod count;
 mod discovery;
 mod ending;
@@ -24,19 +33,26 @@ mod intake;
 pub mod memory;
 pub mod notice;
 pub mod pace;
+mod parking;
 pub mod place;
+pub mod reader;
+pub mod repeats;
 pub mod retry;
+mod rotation;
 pub mod selection;
 mod stream;
 pub mod time;
 pub mod timers;
+pub mod window;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use docklog_protocol::{Tail, Timestamp};
 
 use batch::Batch;
 use catalogue::Catalogue;
+use checkpoint::Saved;
 use count::Counts;
 use discovery::Link;
 use exchange::{Command, ConnectError, End, Exchange, Input, StreamId};
@@ -60,8 +76,10 @@ pub struct Rules {
     pub no_follow: bool,
     /// `--all`.
     pub all: bool,
-    /// The list must hold stopped containers too.
+    /// The list must hold stopped containers too; and those that are there before us are to be shown.
     pub stopped_too: bool,
+    /// See `stopped_too`.
+    pub show_stopped: bool,
     /// `--tail` and `--since`, if one was given: for containers that are there before us.
     pub history: Option<(Tail, Option<Timestamp>)>,
     /// `--until`.
@@ -72,6 +90,12 @@ pub struct Rules {
     pub stderr: bool,
     /// What the patterns were, for messages; empty if there were none.
     pub patterns: String,
+    /// How long a session lasts; `None`: until it ends.
+    pub rotate_every: Option<Duration>,
+    /// Sessions that may be open at a time.
+    pub max_streams: usize,
+    /// Places are kept in a checkpoint.
+    pub stateful: bool,
 }
 
 /// All decisions and what they rest on.
@@ -85,6 +109,16 @@ pub struct Core {
     queue: VecDeque<StreamId>,
     /// Sessions whose head is awaited.
     opening: usize,
+    /// Sessions open, and how many may be.
+    sessions: usize,
+    room: usize,
+    /// Streams waiting for memory, and how many of those that had it are catching up.
+    parked: VecDeque<StreamId>,
+    catching_up: usize,
+    /// What an earlier run has left.
+    saved: Saved,
+    /// Streams whose place has changed since the last batch.
+    moved: Vec<StreamId>,
     timers: Timers,
     memory: Memory,
     batch: Batch,
@@ -108,8 +142,14 @@ pub struct Core {
 
 impl Core {
     /// Starts: the first commands ask for the engine's version. `seed` spreads the pauses of retries.
-    pub fn new(rules: Rules, now: Now, seed: u64) -> Self {
+    pub fn new(rules: Rules, saved: Saved, now: Now, seed: u64) -> Self {
         let mut core = Self {
+            room: rules.max_streams.max(1),
+            sessions: 0,
+            parked: VecDeque::new(),
+            catching_up: 0,
+            saved,
+            moved: Vec::new(),
             rules,
             now,
             link: Link::default(),
@@ -147,7 +187,8 @@ impl Core {
             }
             _ => {
                 self.rules.no_follow = true;
-                self.rules.stopped_too |= self.rules.selection.is_explicit();
+                self.rules.show_stopped |= self.rules.selection.is_explicit();
+                self.rules.stopped_too |= self.rules.show_stopped;
             }
         }
     }
@@ -162,8 +203,7 @@ impl Core {
         self.timers.cancel(Timer::Reconcile);
         for id in self.catalogue.streams() {
             if self.catalogue.get(id).is_some_and(|container| container.stream.is_following()) {
-                self.close_session(id);
-                self.enqueue(id);
+                self.reopen(id);
             }
         }
     }
@@ -187,8 +227,15 @@ impl Core {
             Timer::Ask(exchange) => self.ask(exchange),
             Timer::Open(id) => self.enqueue(id),
             Timer::Deaf(id) => self.perhaps_deaf(id),
-            Timer::Reconcile => self.list(),
-            Timer::Opens => {} // end_turn opens what is queued
+            Timer::Place(id) => self.place_is_due(id),
+            Timer::Lease(id) => self.lease_is_over(id),
+            Timer::Park => self.park(),
+            Timer::Save => self.commands.push_back(Command::Save),
+            Timer::Reconcile => {
+                self.room = self.rules.max_streams.max(1); // descriptors may have become free
+                self.list();
+            }
+            Timer::Opens | Timer::Yield => {} // end_turn opens what is queued, and makes room
             Timer::Until => self.until_has_come(),
             Timer::Stop => self.overdue = true,
         }
@@ -209,6 +256,7 @@ impl Core {
             Input::Inspected(id, inspected) => self.inspected(id, &inspected),
             Input::ItemLost(exchange, detail) => self.item_lost(exchange, detail),
             Input::Ended(exchange, end) => self.ended(exchange, end),
+            Input::Rotate => self.rotate_all(),
             Input::Stop => self.stop(),
         }
     }
@@ -263,6 +311,7 @@ impl Core {
     /// Ends a turn: opens what is queued, frees memory where only that helps, and sees whether all is done.
     pub fn end_turn(&mut self) {
         if self.exit.is_none() {
+            self.unpark();
             self.open_queued();
             self.unstick();
             self.end_if_done();
@@ -284,7 +333,8 @@ impl Core {
         self.finish(i32::from(self.failed));
     }
 
-    /// Closes everything. Lines whose end hasn't come leave as they are: they won't be asked for again.
+    /// Closes everything. Lines whose end hasn't come leave as they are, for they won't be asked for again; unless there is
+    /// a checkpoint: then they will, whole.
     fn finish(&mut self, code: i32) {
         if self.exit.replace(code).is_some() {
             return;
@@ -295,7 +345,9 @@ impl Core {
         for id in self.catalogue.streams() {
             self.commands.push_back(Command::Close(Exchange::Inspect(id)));
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
-            self.finish_lines(id);
+            if !self.rules.stateful {
+                self.finish_lines(id);
+            }
         }
         self.queue.clear();
         self.timers = Timers::default();
@@ -311,7 +363,8 @@ impl Core {
 
     fn cancel_timers(&mut self, id: StreamId) {
         let inspect = Exchange::Inspect(id);
-        for timer in [Timer::Open(id), Timer::Deaf(id), Timer::Answer(inspect), Timer::Ask(inspect)] {
+        let stream = [Timer::Open(id), Timer::Deaf(id), Timer::Place(id), Timer::Lease(id)];
+        for timer in stream.into_iter().chain([Timer::Answer(inspect), Timer::Ask(inspect)]) {
             self.timers.cancel(timer);
         }
     }
@@ -328,23 +381,27 @@ impl Core {
 
     /// Takes the lines read since the last call; `None` if there are none. Give it back by [`Core::settle`].
     pub fn take_batch(&mut self) -> Option<Batch> {
-        if self.batch.is_empty() {
+        if self.has_no_lines() {
             return None;
         }
         let next = self.spare.take().unwrap_or_default();
-        let batch = std::mem::replace(&mut self.batch, next);
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        self.note_places(&mut batch);
         self.memory.sealed(batch.size());
         Some(batch)
     }
 
     /// True if no line waits for [`Core::take_batch`].
     pub fn has_no_lines(&self) -> bool {
-        self.batch.is_empty()
+        self.batch.is_empty() && self.moved.is_empty()
     }
 
     /// The outlet has taken all lines of this batch: its memory may be used again.
     pub fn settle(&mut self, mut batch: Batch) {
         self.memory.settled(batch.size());
+        if !self.parked.is_empty() {
+            self.timers.set(Timer::Opens, self.now.mono); // the end of a turn sees whether there is memory for one
+        }
         batch.clear();
         self.spare = Some(batch);
     }
@@ -357,6 +414,16 @@ impl Core {
     /// True when flushing has taken too long.
     pub fn overdue(&self) -> bool {
         self.overdue
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// What has happened so far, as a flat JSON object of numbers.
+    pub fn figures(&self) -> String {
+        self.counts.to_json(self.catalogue.count(), self.sessions)
     }
 
     /// What has happened so far.

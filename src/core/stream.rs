@@ -7,19 +7,19 @@
 //!    │   it doesn't run    │  └── the timer ── Waiting ◄── failed, or ended though it is said to run
 //!    └─────────────────────┼─────────────────────────┴────────────────────────────┘ ended
 //!                          └── engine is back ── ForEngine ◄── no connection
-//!   Never ◄── its driver can't be read, or a proxy forbids it
+//!   Never ◄── its driver can't be read, or a proxy forbids it       Parked ◄── no memory to read it (`parking`)
 //! ```
 
-use docklog_protocol::{
-    EngineKind, Format, Inspected, LineJoiner, Parts, Timestamp, limits as wire, request,
-};
+use docklog_protocol::{EngineKind, Format, Inspected, Timestamp, request};
 
 use super::Core;
 use super::exchange::{Command, Exchange, StreamId};
 use super::notice::Notice;
-use super::place::{Begin, Window};
+use super::place::Place;
+use super::reader::Reader;
 use super::time::Mono;
 use super::timers::Timer;
+use super::window::{Ask, Begin};
 use crate::limits;
 
 /// Where a stream stands in the life of its sessions.
@@ -35,6 +35,8 @@ pub(super) enum Phase {
     Waiting,
     /// Waits for the engine to come back.
     ForEngine,
+    /// Was closed for want of memory, and waits for some.
+    Parked,
     /// A session is open; `head`: it has answered.
     Open { head: bool },
     /// There will never be one.
@@ -70,11 +72,24 @@ pub struct Stream {
     pub(super) opening: Opening,
     /// The container is removed as soon as it ends.
     pub(super) auto_remove: bool,
-    /// `None` until the first session is opened.
-    pub(super) window: Option<Window>,
-    pub(super) joiner: LineJoiner,
-    /// The open lines are those of the session before: they come again, if anything comes.
-    pub(super) lines_are_old: bool,
+    /// Where it stands. `None` until the first session is opened.
+    pub(super) reader: Option<Reader>,
+    /// Where it stood when the outlet had taken all lines; it is to be noted anew.
+    pub(super) settled: Option<Place>,
+    pub(super) moved: bool,
+    /// Of the engine's log files: bytes after which it begins another. `None`: it never does.
+    pub(super) file_size: Option<u64>,
+    /// Its log was truncated: the engine's follow may be deaf from then on, so leases are short until its next run.
+    pub(super) short_lease: bool,
+    /// It is behind: read without following, up to the present.
+    pub(super) behind: bool,
+    /// It is one of the few that catch up after having been parked.
+    pub(super) catching_up: bool,
+    /// It has had a lease; when it was closed for rotation, until it is live again.
+    pub(super) leased: bool,
+    pub(super) rotated_at: Option<Mono>,
+    /// One of the sessions that `max_streams` counts.
+    pub(super) counted: bool,
     /// The rest of this session's bytes is of no use: it is being closed.
     pub(super) discarding: bool,
     /// It has one of the places of those whose answer is awaited ([`limits::OPENING`]).
@@ -98,6 +113,18 @@ pub struct Stream {
     pub(super) follow: bool,
     /// When its head came.
     pub(super) head_at: Mono,
+    /// It has shown where it stands, at this time: what comes now is the present.
+    pub(super) live: bool,
+    pub(super) live_at: Mono,
+    /// When the last record came.
+    pub(super) heard_at: Mono,
+    /// It has bytes to read, but there is no memory for them.
+    pub(super) starved: bool,
+    /// New lines older than this should have come in the session before: it was deaf.
+    pub(super) overdue_before: Option<Timestamp>,
+    /// Bytes since the last audit, and whether one of its records was late.
+    pub(super) carried: u64,
+    pub(super) lagged: bool,
     /// It has brought a record; since the last look; and one that is new.
     pub(super) spoke: bool,
     pub(super) heard: bool,
@@ -128,9 +155,16 @@ impl Stream {
             format: FormatKnown::Unasked,
             opening,
             auto_remove: false,
-            window: None,
-            joiner: LineJoiner::new(Parts::Docker, wire::LINE),
-            lines_are_old: false,
+            reader: None,
+            settled: None,
+            moved: false,
+            file_size: None,
+            short_lease: false,
+            behind: false,
+            catching_up: false,
+            leased: false,
+            rotated_at: None,
+            counted: false,
             discarding: false,
             has_place: false,
             attempt: 0,
@@ -141,6 +175,13 @@ impl Stream {
             doubted: false,
             follow: false,
             head_at: Mono::default(),
+            live: false,
+            live_at: Mono::default(),
+            heard_at: Mono::default(),
+            starved: false,
+            overdue_before: None,
+            carried: 0,
+            lagged: false,
             spoke: false,
             heard: false,
             progress: false,
@@ -174,7 +215,7 @@ impl Stream {
     /// The container's next run begins.
     pub(super) fn begin_run(&mut self) {
         self.started = true;
-        self.doubted = false;
+        (self.doubted, self.short_lease) = (false, false);
     }
 }
 
@@ -198,7 +239,7 @@ impl Core {
     pub(super) fn want(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         match container.stream.phase {
-            Phase::Never | Phase::Queued | Phase::Inspecting | Phase::ForEngine => {}
+            Phase::Never | Phase::Queued | Phase::Inspecting | Phase::ForEngine | Phase::Parked => {}
             Phase::Open { .. } => container.stream.again = true,
             Phase::Idle | Phase::Waiting => {
                 container.stream.attempt = 0;
@@ -222,6 +263,9 @@ impl Core {
             if self.opening >= limits::OPENING {
                 return; // a head, an end or a retry makes room
             }
+            if self.sessions >= self.room && !self.queue.is_empty() {
+                return self.make_room();
+            }
             let Some(id) = self.queue.pop_front() else { return };
             if self.catalogue.get(id).is_some_and(|container| container.stream.phase == Phase::Queued) {
                 self.open(id);
@@ -244,13 +288,13 @@ impl Core {
         if ask {
             stream.format = FormatKnown::Asked;
         }
-        match (&stream.window, stream.opening) {
+        match (&stream.reader, stream.opening) {
             (None, Opening::AfterLastEnd(_)) => {
                 stream.phase = Phase::Inspecting;
                 self.take_place(id);
             }
             (None, Opening::As(begin)) => {
-                stream.window = Some(Window::new(begin));
+                stream.reader = Some(Reader::new(begin));
                 self.open_session(id);
             }
             (Some(_), _) => self.open_session(id),
@@ -265,25 +309,42 @@ impl Core {
         let (api, kind) = (self.link.api, self.link.kind);
         let until = self.rules.until;
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        let follow = !self.rules.no_follow && container.running;
+        let follow = !self.rules.no_follow && container.running && !container.stream.behind;
         let stream = &mut container.stream;
-        let Some(window) = stream.window.as_mut() else { return };
-        for (channel, time) in stream.joiner.open_lines() {
-            window.cut(channel, time);
+        let Some(reader) = stream.reader.as_mut() else { return };
+        let size = if stream.caught { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
+        let repeats = stream.file_size.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
+        let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, repeats);
+        if stream.file_size.is_some() {
+            reader.window_mut().count();
         }
-        let logs = window.open(container.source.id, follow, until, kind);
-        if !stream.joiner.is_open() {
-            let parts = if kind == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
-            stream.joiner = LineJoiner::new(parts, wire::LINE);
-        }
-        (stream.phase, stream.follow, stream.lines_are_old) = (Phase::Open { head: false }, follow, true);
+        let follow = logs.follow;
+        (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);
         (stream.discarding, stream.again) = (false, false);
+        (stream.live, stream.starved) = (false, false);
+        if !std::mem::replace(&mut stream.counted, true) {
+            self.sessions += 1;
+        }
         self.take_place(id);
         // A follow may keep silent until its first line (Podman), and only gives up its place then.
         let patience = if follow { limits::PLACE } else { limits::ANSWER };
         self.timers.set(Timer::Answer(Exchange::Logs(id)), self.now.mono.after(patience));
         self.commands.push_back(Command::Open(Exchange::Logs(id), request::logs(api, &logs)));
+    }
+
+    /// A session is over, or is about to be closed: nothing waits for it any more.
+    pub(super) fn session_is_over(&mut self, id: StreamId) {
+        self.leave_place(id);
+        for timer in [Timer::Answer(Exchange::Logs(id)), Timer::Place(id), Timer::Lease(id)] {
+            self.timers.cancel(timer);
+        }
+        if let Some(container) = self.catalogue.get_mut(id) {
+            (container.stream.live, container.stream.starved) = (false, false);
+            if std::mem::take(&mut container.stream.counted) {
+                self.sessions -= 1;
+            }
+        }
     }
 
     fn take_place(&mut self, id: StreamId) {
@@ -325,6 +386,9 @@ impl Core {
         (stream.phase, stream.backlog) = (Phase::Open { head: true }, 0);
         stream.head_at = self.now.mono;
         self.counts.sessions += 1;
+        self.expect_place(id);
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
         if !std::mem::replace(&mut stream.joined, true) {
             let name = container.source.name.clone();
             self.say(Notice::Joined { name });
@@ -336,6 +400,7 @@ impl Core {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         stream.auto_remove = inspected.auto_remove;
+        stream.file_size = super::audit::file_size(inspected);
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {
             stream.opening = Opening::As(after_last_end(inspected, started));

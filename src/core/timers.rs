@@ -18,6 +18,16 @@ pub enum Timer {
     Open(StreamId),
     /// This stream's container has ended: has its session, too?
     Deaf(StreamId),
+    /// This stream's session has had time to show where it stands.
+    Place(StreamId),
+    /// This stream's session has lasted long enough: rotate it.
+    Lease(StreamId),
+    /// Streams wait for a session: somebody's turn may be over.
+    Yield,
+    /// There was no memory for what streams have to say: there still isn't any?
+    Park,
+    /// Places have changed: write the checkpoint.
+    Save,
     /// Compare the catalogue with the engine's list.
     Reconcile,
     /// More streams wait to be opened than one turn may open.
@@ -49,6 +59,11 @@ impl Timers {
         if let Some(at) = self.set.remove(&timer) {
             self.queue.remove(&(at, timer));
         }
+    }
+
+    /// Whether there is this deadline.
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.set.contains_key(&timer)
     }
 
     /// Takes the next deadline that has come.

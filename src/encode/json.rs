@@ -4,12 +4,16 @@
 //! `time` stands exactly as the engine gave it, `message` has no line end. Bytes that aren't UTF-8 go into
 //! `message_base64` instead. A line beyond the limit comes in segments: `"segment":1,"more":true` and so on, until
 //! `"more":false`.
+//!
+//! Lines that the engine deleted, or skipped, before they could be read leave a mark, with the times of the lines
+//! around them: `{"gap":{"id":"…","container":"web","from":"…","to":"…"}}`
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::Look;
 use crate::core::batch::{BatchLine, Source};
+use crate::core::window::Gap;
 
 /// Encodes lines as JSON objects.
 #[derive(Debug)]
@@ -48,6 +52,13 @@ impl Json {
             out.extend_from_slice(format!(",\"segment\":{},\"more\":{more}", segment.number).as_bytes());
         }
         out.extend_from_slice(b"}\n");
+    }
+
+    pub(super) fn encode_gap(&mut self, source: &Source, gap: Gap, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"gap\":{");
+        out.extend_from_slice(self.container(source));
+        let (from, to) = (gap.from.rfc3339(), gap.to.rfc3339());
+        out.extend_from_slice(format!(",\"from\":\"{from}\",\"to\":\"{to}\"}}}}\n").as_bytes());
     }
 
     fn container(&mut self, source: &Source) -> &[u8] {
@@ -134,6 +145,20 @@ mod tests {
             encode(Look::default(), b"\xff\xfe", None)
                 .contains("\"stream\":\"stderr\",\"message_base64\":\"//4=\"}")
         );
+    }
+
+    #[test]
+    fn a_gap_is_an_object_of_its_own() {
+        let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
+        let source = Source { id, name: "web".to_owned() };
+        let at = |seconds| docklog_protocol::Timestamp { seconds, nanos: 5 };
+        let mut out = Vec::new();
+        Json::new(Look::default()).encode_gap(&source, Gap { from: at(0), to: at(1) }, &mut out);
+        let expected = format!(
+            "{{\"gap\":{{\"id\":\"{}\",\"container\":\"web\",\"from\":\"1970-01-01T00:00:00.000000005Z\",\"to\":\"1970-01-01T00:00:01.000000005Z\"}}}}\n",
+            "0f".repeat(32)
+        );
+        assert_eq!(String::from_utf8(out).expect("JSON is UTF-8"), expected);
     }
 
     #[test]

@@ -5,7 +5,8 @@ pub use control::show;
 mod json;
 mod pretty;
 
-use crate::core::batch::BatchLine;
+use crate::core::batch::{BatchLine, Source};
+use crate::core::window::Gap;
 
 /// An output format with its options.
 #[derive(Debug)]
@@ -49,6 +50,15 @@ impl Encoder {
     pub fn expect(&mut self, name: &str) {
         if let Self::Pretty(pretty) = self {
             pretty.expect(name);
+        }
+    }
+
+    /// Appends what says that lines are missing. Raw output has no room for that: it is for messages alone.
+    pub fn encode_gap(&mut self, source: &Source, gap: Gap, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(json) => json.encode_gap(source, gap, out),
+            Self::Pretty(pretty) => pretty.encode_gap(source, gap, out),
+            Self::Raw(_) => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Look, control};
 use crate::core::batch::{BatchLine, Source};
+use crate::core::window::Gap;
 use crate::limits;
 
 /// SGR codes that can be told apart, on dark and on light ground.
@@ -25,9 +26,20 @@ impl Pretty {
     }
 
     pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
-        let name = &line.source.name;
+        self.name(line.source, out);
+        message(self.look, line, out);
+    }
+
+    pub(super) fn encode_gap(&mut self, source: &Source, gap: Gap, out: &mut Vec<u8>) {
+        self.name(source, out);
+        let (from, to) = (gap.from.rfc3339(), gap.to.rfc3339());
+        out.extend_from_slice(format!("--- gap --- from {from} to {to}\n").as_bytes());
+    }
+
+    fn name(&mut self, source: &Source, out: &mut Vec<u8>) {
+        let name = &source.name;
         self.expect(name);
-        let colour = COLOURS[colour(line.source)];
+        let colour = COLOURS[colour(source)];
         if self.look.colour {
             out.extend_from_slice(format!("\x1b[{colour}m").as_bytes());
         }
@@ -36,7 +48,6 @@ impl Pretty {
             out.extend_from_slice(b"\x1b[0m");
         }
         out.push(b' ');
-        message(self.look, line, out);
     }
 }
 

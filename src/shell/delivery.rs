@@ -4,7 +4,9 @@
 use std::io;
 
 use crate::core::Core;
-use crate::core::batch::Batch;
+use crate::core::batch::{Batch, Item};
+use crate::core::exchange::StreamId;
+use crate::core::place::Place;
 use crate::encode::Encoder;
 use crate::limits;
 
@@ -17,6 +19,12 @@ pub struct Delivery {
     /// Encoded bytes, and how many of them are written.
     piece: Vec<u8>,
     written: usize,
+    /// Where the streams stand once this piece is written: the end of a batch is in it.
+    places: Vec<(StreamId, Place)>,
+    settled_next: bool,
+    /// Bytes written so far; and up to the end of the last batch.
+    total: u64,
+    settled: u64,
     /// stdout may take bytes: true until it says otherwise.
     pub(super) open: bool,
 }
@@ -24,7 +32,17 @@ pub struct Delivery {
 impl Delivery {
     /// Nothing yet, in this format.
     pub fn new(encoder: Encoder) -> Self {
-        Self { encoder, batch: None, piece: Vec::new(), written: 0, open: true }
+        Self {
+            encoder,
+            batch: None,
+            piece: Vec::new(),
+            written: 0,
+            places: Vec::new(),
+            settled_next: false,
+            total: 0,
+            settled: 0,
+            open: true,
+        }
     }
 
     /// Lines of a container of this name will come.
@@ -50,6 +68,7 @@ impl Delivery {
             match write(&pending[..pending.len().min(left)]) {
                 Ok(taken) => {
                     self.written += taken;
+                    self.total += taken as u64;
                     left -= taken.min(left);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.open = false,
@@ -63,28 +82,47 @@ impl Delivery {
     /// Encodes the next piece if the last one is written. False if there is nothing to write.
     fn refill(&mut self, core: &mut Core) -> bool {
         while self.written == self.piece.len() {
+            self.settle(core);
             self.piece.clear();
             self.piece.shrink_to(2 * limits::OUTLET_PIECE);
             self.written = 0;
-            let Some((batch, mut next)) =
+            let Some((mut batch, mut next)) =
                 self.batch.take().or_else(|| core.take_batch().map(|batch| (batch, 0)))
             else {
                 return false;
             };
-            while let Some(line) = batch.get(next) {
+            while let Some(item) = batch.get(next) {
                 if self.piece.len() >= limits::OUTLET_PIECE {
                     break;
                 }
-                self.encoder.encode(&line, &mut self.piece);
+                match item {
+                    Item::Line(line) => self.encoder.encode(&line, &mut self.piece),
+                    Item::Gap(source, gap) => self.encoder.encode_gap(source, gap, &mut self.piece),
+                }
                 next += 1;
             }
             if next < batch.len() {
                 self.batch = Some((batch, next));
             } else {
+                self.places = batch.take_places();
+                self.settled_next = true;
                 core.settle(batch);
             }
         }
         true
+    }
+
+    /// The piece is written. If a batch ended with it, so is all of that.
+    fn settle(&mut self, core: &mut Core) {
+        if std::mem::take(&mut self.settled_next) {
+            self.settled = self.total;
+            core.settle_places(std::mem::take(&mut self.places));
+        }
+    }
+
+    /// Bytes written that hold nothing but lines of settled places.
+    pub fn settled(&self) -> u64 {
+        self.settled
     }
 
     /// True if everything that was read is written.

@@ -3,6 +3,7 @@
 //! Two epoll instances, the second watched by the first: urgent things (signals, outlets, discovery) are registered with
 //! the inner one, so that a hold can wait for them alone while log data gathers in its sockets.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
@@ -17,8 +18,11 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::outlet;
+use super::state::State;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use crate::core::checkpoint::OutputMark;
 use crate::core::time::{Mono, Now};
+use crate::limits;
 
 const URGENT: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
@@ -38,25 +42,46 @@ pub struct Host {
     signals: SignalFd,
     stdout: outlet::Outlet,
     stderr: outlet::Outlet,
+    /// The file that takes stdout's part.
+    output: Option<OutputMark>,
+    state: Option<State>,
     start: Instant,
 }
 
+/// Where lines and places go, if not to stdout and nowhere.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    /// The file that takes stdout's part, and its state at the start.
+    pub output: Option<(File, OutputMark)>,
+    /// Where checkpoints go.
+    pub state: Option<State>,
+}
+
+/// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for.
+pub fn room() -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return usize::MAX };
+    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft, // there are fewer streams then, no more
+    };
+    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(limits::OTHER_DESCRIPTORS).max(1)
+}
+
 impl Host {
-    /// Takes over SIGINT and SIGTERM of this thread, and raises the soft limit of descriptors to the hard one.
+    /// Takes over the signals that mean something to us, from this thread.
     ///
     /// # Errors
     /// If stdout or stderr is closed, or the kernel refuses epoll or signalfd.
-    pub fn new(engine: PathBuf) -> io::Result<Self> {
-        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-            && soft < hard
-        {
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard); // without it there are fewer streams, no more
-        }
-        let asked = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    pub fn new(engine: PathBuf, keeping: Keeping) -> io::Result<Self> {
+        let asked = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2]);
         asked.thread_block()?;
         let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let (all, urgent) = (Poll::new()?, Poll::new()?);
-        let stdout = outlet::Outlet::new(io::stdout().as_fd())?;
+        let (file, output) = keeping.output.unzip();
+        let stdout = match &file {
+            Some(file) => outlet::Outlet::new(file.as_fd())?,
+            None => outlet::Outlet::new(io::stdout().as_fd())?,
+        };
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
         all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
         urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
@@ -65,7 +90,8 @@ impl Host {
             let _ = urgent.registry().register(&mut SourceFd(&outlet.raw_fd()), token, Interest::WRITABLE);
         }
         let events = Events::with_capacity(EVENTS);
-        Ok(Self { path: engine, all, urgent, events, signals, stdout, stderr, start: Instant::now() })
+        let (state, start) = (keeping.state, Instant::now());
+        Ok(Self { path: engine, all, urgent, events, signals, stdout, stderr, output, state, start })
     }
 
     fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -85,8 +111,12 @@ impl Host {
             match event.token() {
                 URGENT => inner = true,
                 SIGNALS => {
-                    while let Ok(Some(_)) = self.signals.read_signal() {
-                        ready.push(Ready::Ask(Ask::Stop));
+                    while let Ok(Some(signal)) = self.signals.read_signal() {
+                        ready.push(Ready::Ask(match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
+                            Ok(Ok(Signal::SIGUSR1)) => Ask::Rotate,
+                            Ok(Ok(Signal::SIGUSR2)) => Ask::Counts,
+                            _ => Ask::Stop,
+                        }));
                     }
                 }
                 STDOUT => ready.push(outlet_ready(Outlet::Stdout, event)),
@@ -170,6 +200,14 @@ impl World for Host {
             Outlet::Stdout => self.stdout.write(bytes),
             Outlet::Stderr => self.stderr.write(bytes),
         }
+    }
+
+    fn output(&self) -> Option<OutputMark> {
+        self.output
+    }
+
+    fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {
+        self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))
     }
 }
 

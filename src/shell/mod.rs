@@ -10,13 +10,17 @@
 //! | `messages` | our own words to stderr |
 //! | `world` | what the loop needs of a machine |
 //! | `host` | the real machine: epoll, signalfd, clocks |
+//! | `file` | the output file, and what of it is cut off |
+//! | `state` | the checkpoint on disk, and its lock |
 //! | `outlet` | writing to whatever stdout and stderr are, without ever blocking |
 
 pub mod connection;
 pub mod delivery;
+pub mod file;
 pub mod host;
 pub mod messages;
 pub mod outlet;
+pub mod state;
 pub mod table;
 pub mod turn;
 pub mod world;

@@ -12,6 +12,7 @@ use super::table::Table;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
 use crate::config::Settings;
 use crate::core::Core;
+use crate::core::checkpoint::{self, OutputMark, Saved};
 use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
 use crate::core::notice::{Notice, Weight};
 use crate::core::pace::{Load, Pace};
@@ -40,6 +41,9 @@ pub struct Turn<W: World> {
     news: bool,
     /// stdout takes nothing any more: end with this code.
     closed: Option<i32>,
+    stateful: bool,
+    /// The last checkpoint could not be written, and that was said.
+    unsaved: bool,
 }
 
 /// What becomes of a connection after it has run.
@@ -55,13 +59,14 @@ enum After {
 }
 
 impl<W: World> Turn<W> {
-    /// Starts: the first request is on its way when the loop runs.
-    pub fn new(settings: Settings, mut world: W, messages: Messages) -> Self {
+    /// Starts: the first request is on its way when the loop runs. `saved`: what an earlier run has left.
+    pub fn new(settings: Settings, saved: Saved, mut world: W, messages: Messages) -> Self {
         let now = world.now();
+        let stateful = settings.rules.stateful;
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
         Self {
             world,
-            core: Core::new(settings.rules, now, settings.seed.unwrap_or(seed)),
+            core: Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed)),
             connections: Table::default(),
             tokens: HashMap::new(),
             run: VecDeque::new(),
@@ -75,6 +80,8 @@ impl<W: World> Turn<W> {
             messages,
             news: settings.news,
             closed: None,
+            stateful,
+            unsaved: false,
         }
     }
 
@@ -87,6 +94,9 @@ impl<W: World> Turn<W> {
             self.deliver();
             if let Some(code) = self.over() {
                 log::info!("{:?}", self.core.counts());
+                if self.stateful {
+                    self.save();
+                }
                 self.talk();
                 return code;
             }
@@ -142,6 +152,8 @@ impl<W: World> Turn<W> {
                 Ready::OutletClosed(Outlet::Stdout) => self.closed = Some(0),
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
+                Ready::Ask(Ask::Rotate) => self.core.handle(Input::Rotate),
+                Ready::Ask(Ask::Counts) => self.say_counts(),
             }
         }
         self.ready = marked;
@@ -165,7 +177,12 @@ impl<W: World> Turn<W> {
             let Some(token) = self.run.pop_front() else { return };
             match self.run_one(token) {
                 After::Again => self.run.push_back(token),
-                After::Parked => self.parked.push(token),
+                After::Parked => {
+                    self.parked.push(token);
+                    if let Some(&Exchange::Logs(id)) = self.connections.get_mut(token).map(|c| &c.exchange) {
+                        self.core.starved(id);
+                    }
+                }
                 After::Waits => {
                     if let Some(connection) = self.connections.get_mut(token) {
                         connection.queued = false;
@@ -237,8 +254,31 @@ impl<W: World> Turn<W> {
                     }
                 }
                 Command::Say(notice) => self.say(&notice),
+                Command::Save => self.save(),
             }
         }
+    }
+
+    /// Writes the checkpoint: places up to which all lines are written, and how much of the output file that is.
+    fn save(&mut self) {
+        let settled = self.delivery.settled();
+        let output = self.world.output().map(|mark| OutputMark { length: mark.length + settled, ..mark });
+        let bytes = checkpoint::encode(self.core.now().wall, output, self.core.settled_places());
+        match self.world.save(&bytes) {
+            Ok(()) => self.unsaved = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.unsaved, true) {
+                    let text =
+                        "docklog: can't write the checkpoint, so lines would come twice after a restart";
+                    self.messages.push(format!("{text}: {error}\n").as_bytes());
+                }
+            }
+        }
+    }
+
+    /// SIGUSR2: how many of what, for people and for `docklog soak`.
+    fn say_counts(&mut self) {
+        self.messages.push(format!("docklog: counts {}\n", self.core.figures()).as_bytes());
     }
 
     fn open(&mut self, exchange: Exchange, request: Vec<u8>) {

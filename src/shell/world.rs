@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::core::checkpoint::OutputMark;
 use crate::core::time::Now;
 
 /// Names one connection for readiness events. Packs a generation and a slot, so that an event of a closed connection
@@ -35,6 +36,10 @@ pub enum Outlet {
 pub enum Ask {
     /// SIGTERM, SIGINT: flush and end.
     Stop,
+    /// SIGUSR1: rotate all streams.
+    Rotate,
+    /// SIGUSR2: say the counts.
+    Counts,
 }
 
 /// What a wait found. Readiness is edge-triggered: it is told once, and stays true until an operation would block.
@@ -90,4 +95,13 @@ pub trait World {
     /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
     /// gone.
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize>;
+
+    /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
+    fn output(&self) -> Option<OutputMark>;
+
+    /// Replaces the checkpoint.
+    ///
+    /// # Errors
+    /// Those of the file system: the old one stays.
+    fn save(&mut self, checkpoint: &[u8]) -> io::Result<()>;
 }

@@ -57,6 +57,8 @@ pub struct Machine {
     pub stdout: Outlet,
     pub stderr: Outlet,
     pub links: BTreeMap<u64, Link>,
+    /// What docklog has saved last.
+    pub checkpoint: Option<Vec<u8>>,
     /// When a container started last.
     pub last_start: u64,
     /// Connections for which there are descriptors.
@@ -89,6 +91,7 @@ impl Machine {
             stdout: Outlet::new(),
             stderr: Outlet::new(),
             links: BTreeMap::new(),
+            checkpoint: None,
             last_start: 0,
             most_links: usize::MAX,
             flips: 0,

@@ -2,6 +2,7 @@
 
 use docklog::cli::Args;
 use docklog::config::{Settings, Surroundings};
+use docklog::core::checkpoint::Saved;
 use docklog::shell::messages::Messages;
 use docklog::shell::turn::Turn;
 
@@ -82,7 +83,7 @@ impl Story {
         let mut settings = Settings::new(&Args::parse(&self.args).unwrap(), &around).unwrap();
         settings.seed = Some(self.seed);
         let world = SimWorld::new(self.machine);
-        let mut turn = Turn::new(settings, world.clone(), Messages::default());
+        let mut turn = Turn::new(settings, Saved::default(), world.clone(), Messages::default());
         let exit = turn.run();
         let left: Vec<u64> = world.machine().links.keys().copied().collect();
         let reader_left = world.machine().stdout.is_closed();

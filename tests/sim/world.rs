@@ -5,6 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use docklog::core::checkpoint::OutputMark;
 use docklog::core::time::{Mono, Now};
 use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
 use docklog_protocol::Timestamp;
@@ -91,5 +92,14 @@ impl World for SimWorld {
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write_out(outlet, bytes)
+    }
+
+    fn output(&self) -> Option<OutputMark> {
+        None
+    }
+
+    fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {
+        self.0.borrow_mut().checkpoint = Some(checkpoint.to_vec());
+        Ok(())
     }
 }

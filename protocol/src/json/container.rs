@@ -22,6 +22,8 @@ pub struct Listed {
     pub labels: BTreeMap<String, String>,
     /// Such as `running` or `exited`; Podman also says `stopped`.
     pub state: String,
+    /// When it was created, in whole seconds.
+    pub created: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +34,8 @@ struct RawListed {
     image: Option<String>,
     labels: Strings,
     state: Option<String>,
+    // Podman before 4 gave text: what isn't a number is no reason to lose the container.
+    created: Option<serde_json::Value>,
 }
 
 impl Listed {
@@ -47,6 +51,10 @@ impl Listed {
             image: raw.image.unwrap_or_default(),
             labels: strings(raw.labels),
             state: raw.state.unwrap_or_default(),
+            created: raw
+                .created
+                .and_then(|created| created.as_i64())
+                .map(|seconds| Timestamp { seconds, nanos: 0 }),
         })
     }
 }
@@ -83,6 +91,8 @@ pub struct Inspected {
     pub status: String,
     /// The log driver, such as `json-file`. Podman says `json-file` whatever it is (W-64).
     pub log_driver: String,
+    /// The driver's options, such as `max-size`.
+    pub log_options: BTreeMap<String, String>,
     /// It is removed, with its log, as soon as it ends (`--rm`).
     pub auto_remove: bool,
     /// When it was last started.
@@ -130,6 +140,8 @@ struct RawHostConfig {
 struct RawLogConfig {
     #[serde(rename = "Type")]
     driver: Option<String>,
+    #[serde(rename = "Config", default)]
+    options: Strings,
 }
 
 impl Inspected {
@@ -143,6 +155,8 @@ impl Inspected {
         let config = raw.config.unwrap_or_default();
         let (log_config, auto_remove) =
             raw.host_config.map_or((None, None), |host| (host.log_config, host.auto_remove));
+        let (driver, options) =
+            log_config.map_or((None, Strings::default()), |log| (log.driver, log.options));
         Ok(Self {
             id: id(raw.id)?,
             name: String::from(bare(&raw.name.unwrap_or_default())),
@@ -153,7 +167,8 @@ impl Inspected {
             running: state.running.unwrap_or_default(),
             paused: state.paused.unwrap_or_default(),
             status: state.status.unwrap_or_default(),
-            log_driver: log_config.and_then(|log| log.driver).unwrap_or_default(),
+            log_driver: driver.unwrap_or_default(),
+            log_options: strings(options),
             started_at: time(state.started_at),
             finished_at: time(state.finished_at),
         })

@@ -79,7 +79,7 @@ fn forbidden_logs_and_drivers_without_a_log_are_told_once_per_container() {
     let outcome = story.run_for(3_600_000);
     assert_eq!((outcome.said("web"), outcome.requests("/logs")), (1, 1), "{}", outcome.stderr);
 
-    let mut story = Story::calm(Dialect::Docker28);
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--rotate-every", "0"]);
     story.machine.run(plain("mute").driver(Driver::None));
     story.machine.run(plain("web"));
     for round in 1..20 {

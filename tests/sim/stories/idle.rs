@@ -9,6 +9,7 @@ const HOUR: u64 = 3_600_000;
 fn an_idle_hour_has_a_wake_up_a_minute_and_no_more() {
     for dialect in [Dialect::Docker20, Dialect::Docker28, Dialect::Podman] {
         let mut story = Story::new(5, dialect, Knobs { strict_edges: true, ..Knobs::calm() });
+        story = story.args(&["--tail", "all", "--rotate-every", "0"]);
         for n in 0..50 {
             story.machine.run(plain(&format!("c{n}")));
         }

@@ -1,0 +1,202 @@
+//! One stream's records in, its new lines out: repetitions of old engines left out, parts joined, replays told from news.
+
+use docklog_protocol::{
+    Channel, EngineKind, Line, LineJoiner, Logs, Parts, Record, Segment, Timestamp, limits as wire,
+};
+
+use super::place::{Place, fingerprint, half};
+use super::repeats::Repeats;
+use super::window::{After, Ask, Begin, Gap, Verdict, Window};
+
+/// What a record has brought.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A line, or a segment of one, to be delivered.
+    Line(&'a Line<'a>),
+    /// A line that an earlier session had delivered.
+    Replay,
+    /// What stood here the engine has deleted.
+    Gap(Gap),
+}
+
+type Out<'o> = &'o mut dyn FnMut(News<'_>);
+
+/// Where a stream stands, and what of it is open.
+#[derive(Debug)]
+pub struct Reader {
+    window: Window,
+    joiner: LineJoiner,
+    /// For engines that send records again.
+    repeats: Option<[Repeats; 2]>,
+    /// The open lines are those of the session before: they come again, if anything comes.
+    lines_are_old: bool,
+}
+
+impl Reader {
+    /// For a stream that has delivered nothing.
+    pub fn new(begin: Begin) -> Self {
+        Self::at(Window::new(begin))
+    }
+
+    /// For a stream that goes on from a checkpoint.
+    pub fn resume(place: Place) -> Self {
+        Self::at(Window::resume(place))
+    }
+
+    fn at(window: Window) -> Self {
+        let joiner = LineJoiner::new(Parts::Docker, wire::LINE);
+        Self { window, joiner, repeats: None, lines_are_old: false }
+    }
+
+    /// The request for the next session. `repeats`: this engine may send records again in the middle of a follow.
+    pub fn open(&mut self, ask: &Ask, repeats: bool) -> Logs {
+        self.note_cut();
+        let logs = self.window.open(ask);
+        if !self.joiner.is_open() {
+            let parts = if ask.engine == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
+            self.joiner = LineJoiner::new(parts, wire::LINE);
+        }
+        self.repeats = repeats.then(Default::default);
+        self.lines_are_old = true;
+        logs
+    }
+
+    /// Takes the session's next record. False: the window is too small; close the session and open the next.
+    pub fn take(&mut self, record: Record<'_>, out: Out<'_>) -> bool {
+        let time = record.stamp.map(|stamp| stamp.time);
+        if let (Some(repeats), Some(time)) = (self.repeats.as_mut(), time)
+            && repeats[half(record.channel)].is_repeat(time, record.text, record.part)
+        {
+            out(News::Replay);
+            return true;
+        }
+        if !self.window.admit(record.channel, time) {
+            return false;
+        }
+        if std::mem::take(&mut self.lines_are_old) {
+            self.joiner.clear();
+        }
+        let mut judge = Judge { window: &mut self.window, ended: true, out };
+        self.joiner.push(record, &mut |line| judge.take(&line));
+        !self.window.is_exhausted()
+    }
+
+    /// Nothing can bring the rest of open lines any more: they leave as they are.
+    pub fn finish(&mut self, out: Out<'_>) {
+        self.with_lines(false, out, |joiner, judge| joiner.finish(judge));
+    }
+
+    /// Memory is short: the longer of the open lines leaves as a segment.
+    pub fn flush_largest(&mut self, out: Out<'_>) {
+        self.with_lines(true, out, |joiner, judge| {
+            joiner.flush_largest(judge);
+        });
+    }
+
+    fn with_lines(
+        &mut self,
+        ended: bool,
+        out: Out<'_>,
+        act: impl FnOnce(&mut LineJoiner, &mut dyn FnMut(Line<'_>)),
+    ) {
+        if self.lines_are_old && self.joiner.is_open() {
+            self.window.goes_on_with_old_lines();
+        }
+        let mut judge = Judge { window: &mut self.window, ended, out };
+        act(&mut self.joiner, &mut |line| judge.take(&line));
+    }
+
+    /// The session is cut: lines that were open come again, whole.
+    pub fn cut(&mut self) {
+        self.note_cut();
+        self.joiner.clear();
+    }
+
+    fn note_cut(&mut self) {
+        if !self.lines_are_old {
+            for (channel, time) in self.joiner.open_lines() {
+                self.window.cut(channel, time);
+            }
+        }
+    }
+
+    /// What a checkpoint must know; `None` if there is nothing to know yet.
+    pub fn place(&self) -> Option<Place> {
+        let real = |&(channel, time): &(Channel, Timestamp)| self.window.is_real(half(channel), time);
+        let place = self.window.place()?;
+        if self.lines_are_old {
+            Some(place)
+        } else {
+            Some(place.with_open(self.joiner.open_lines().filter(real)))
+        }
+    }
+
+    /// A gap that is known, though no line follows it yet.
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        self.window.take_gap(None)
+    }
+
+    /// The session's response is complete.
+    pub fn complete(&mut self) -> After {
+        self.window.complete()
+    }
+
+    /// A session that follows has kept silent for a while.
+    pub fn silent(&mut self) -> After {
+        self.window.silent()
+    }
+
+    /// Where the session stands in the log.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The same, to steer it.
+    pub fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    /// Whether the open lines are those of a session before.
+    pub fn has_old_lines(&self) -> bool {
+        self.lines_are_old
+    }
+
+    /// Whether a line is open.
+    pub fn is_open(&self) -> bool {
+        self.joiner.is_open()
+    }
+
+    /// Bytes held of open lines.
+    pub fn held(&self) -> usize {
+        self.joiner.held()
+    }
+}
+
+/// Decides about whole lines.
+struct Judge<'a> {
+    window: &'a mut Window,
+    ended: bool,
+    out: Out<'a>,
+}
+
+impl Judge<'_> {
+    fn take(&mut self, line: &Line<'_>) {
+        let time = line.stamp.map(|stamp| stamp.time);
+        let print = line.segment.is_none().then(|| fingerprint(line.text));
+        let verdict = self.window.judge(line.channel, time, line.segment, line.text.len(), print, self.ended);
+        if verdict == Verdict::Replay {
+            return (self.out)(News::Replay);
+        }
+        if let Some(gap) = self.window.take_gap(time) {
+            (self.out)(News::Gap(gap));
+        }
+        match verdict {
+            Verdict::Rest { skip, number } => {
+                let last = line.segment.is_none_or(|segment| segment.last);
+                let segment = Some(Segment { number, last });
+                (self.out)(News::Line(&Line { text: &line.text[skip..], segment, ..*line }));
+            }
+            Verdict::Deliver | Verdict::Replay => (self.out)(News::Line(line)),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Rotation: closing a session and opening the next without anyone noticing. A session has a lease, for a follow can go deaf
+//! (an engine's log was truncated under it, or rotated away) and only a new one tells. Closing takes microseconds and
+//! waits for nobody; where to go on is the place's business.
+//!
+//! The same closing serves two other ends: streams take turns when there are more of them than sessions may be open, and
+//! all are rotated at once on SIGUSR1.
+
+use std::time::Duration;
+
+use docklog_protocol::Timestamp;
+
+use super::Core;
+use super::exchange::StreamId;
+use super::timers::Timer;
+use super::window::After;
+use crate::limits;
+
+impl Core {
+    /// A session that follows has been answered. It is live when its place is found; until then it is watched.
+    pub(super) fn expect_place(&mut self, id: StreamId) {
+        let Some(container) = self.catalogue.get(id) else { return };
+        if !container.stream.follow {
+            return;
+        }
+        if container.stream.reader.as_ref().is_some_and(|reader| reader.window().is_searching()) {
+            self.timers.set(Timer::Place(id), self.now.mono.after(limits::HISTORY_COMES));
+        } else {
+            self.is_live(id);
+        }
+    }
+
+    /// The session has had time to show where it stands. Has it?
+    pub(super) fn place_is_due(&mut self, id: StreamId) {
+        if self.permit(id) == 0 {
+            return self.timers.set(Timer::Place(id), self.now.mono.after(limits::HISTORY_COMES)); // it can't have
+        }
+        self.tell_gap(id);
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        match container.stream.reader.as_mut().map(super::reader::Reader::silent) {
+            Some(After::Again) => self.reopen(id),
+            Some(After::Fine) | None => self.is_live(id),
+        }
+    }
+
+    /// The session has shown where it stands: from now on it brings the present.
+    pub(super) fn is_live(&mut self, id: StreamId) {
+        self.timers.cancel(Timer::Place(id));
+        let now = self.now;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if std::mem::replace(&mut stream.live, true) || !stream.follow {
+            return;
+        }
+        stream.live_at = now.mono;
+        if let Some(closed) = stream.rotated_at.take() {
+            let span = u64::try_from(now.mono.since(closed).as_micros()).unwrap_or(u64::MAX);
+            self.counts.rotating += span;
+            self.counts.rotating_most = self.counts.rotating_most.max(span);
+        }
+        let Some(lease) = self.lease(id) else { return };
+        self.timers.set(Timer::Lease(id), now.mono.after(lease));
+    }
+
+    /// How long this session may last. Of the first lease a half is left to chance, of others a tenth, so that streams that
+    /// were opened together aren't rotated together.
+    fn lease(&mut self, id: StreamId) -> Option<Duration> {
+        let full = self.rules.rotate_every?;
+        let stream = &mut self.catalogue.get_mut(id)?.stream;
+        let full = if stream.short_lease { full.min(limits::SHORT_LEASE) } else { full };
+        let part = if std::mem::replace(&mut stream.leased, true) { 0.1 } else { 0.5 };
+        Some(full - full.mul_f64(part * self.chance.fraction()))
+    }
+
+    /// Its lease is over.
+    pub(super) fn lease_is_over(&mut self, id: StreamId) {
+        if self.permit(id) == 0 {
+            // What it has to say waits for memory; parking will see to it.
+            return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
+        }
+        self.rotate(id);
+    }
+
+    /// Rotates every stream that follows.
+    pub(super) fn rotate_all(&mut self) {
+        for id in self.catalogue.streams() {
+            self.rotate(id);
+        }
+    }
+
+    fn rotate(&mut self, id: StreamId) {
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if !stream.is_following() || !stream.live || !container.running {
+            return; // it has just been opened, or is about to end
+        }
+        stream.rotated_at = Some(self.now.mono);
+        stream.overdue_before = Some(earlier(self.now.wall, limits::OVERDUE));
+        self.counts.rotations += 1;
+        self.reopen(id);
+    }
+
+    /// Closes the session, and puts the stream into the queue for the next.
+    pub(super) fn reopen(&mut self, id: StreamId) {
+        self.close_session(id);
+        self.enqueue(id);
+    }
+
+    /// Streams wait, and no more sessions may be open: those that have had their turn give way, the quietest first.
+    pub(super) fn make_room(&mut self) {
+        let now = self.now.mono;
+        let mut ready: Vec<_> = self
+            .catalogue
+            .iter()
+            .filter(|(_, container)| {
+                let stream = &container.stream;
+                stream.is_following() && stream.live && now.since(stream.live_at) >= limits::TURN
+            })
+            .map(|(id, container)| (container.stream.heard_at, id))
+            .collect();
+        ready.sort_unstable();
+        for (_, id) in ready.into_iter().take(self.queue.len().min(limits::OPENS_PER_TURN)) {
+            self.counts.yields += 1;
+            self.reopen(id);
+        }
+        self.timers.set(Timer::Yield, now.after(limits::TURN / 4));
+    }
+
+    /// No descriptor is left for another session: those that are open must do, until the next comparison with the list.
+    pub(super) fn no_descriptor(&mut self, id: StreamId) {
+        self.say_descriptors();
+        if self.sessions == 0 {
+            return self.fail(id);
+        }
+        self.room = self.sessions;
+        self.enqueue(id);
+    }
+}
+
+/// A point in time before another.
+pub(super) fn earlier(time: Timestamp, span: Duration) -> Timestamp {
+    let span = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_nanos(time.unix_nanos().saturating_sub(span))
+}

@@ -1,0 +1,674 @@
+//! How a stream's place is found again in a new session, and what of that session is new.
+//!
+//! A session opened with `tail=N` is a suffix of the log, what was delivered is a prefix of it. **If the suffix holds the
+//! last line that was delivered, nothing lies between the two: up to that line all is replay, after it all is new**,
+//! whatever the time stamps say (between stdout and stderr they don't rise, and clocks are set back). If the suffix doesn't
+//! hold that line it is asked for again, larger, at last whole. If even the whole log doesn't hold it, the engine has
+//! deleted it, and perhaps more: a gap. Only there, and on Podman, time stamps decide.
+//!
+//! ```text
+//!   log:       ···│ o17 e9 o18 E10a o19 │ o20 E10b o21 ···     delivered: up to o19; E10 was open
+//!   tail=4:                       └─ o19: known, but E10 may have begun before: larger
+//!   tail=8:         └─ … e9 … E10a, o19: found. o20, E10 (whole), o21 are new
+//! ```
+
+use docklog_protocol::{Channel, ContainerId, EngineKind, Logs, Segment, Tail, Timestamp};
+
+use super::place::{LastLine, Mark, Place, half};
+use crate::limits;
+
+/// How a stream that has no place yet begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With its first line.
+    First,
+    /// With what comes after the newest line there is; on engines that can't tell that one, after this moment.
+    Now(Timestamp),
+    /// As asked by `--tail` and `--since`.
+    History {
+        /// How many of the last messages.
+        tail: Tail,
+        /// Not before this moment.
+        since: Option<Timestamp>,
+    },
+    /// With what is newer than its container's last end: it ran before, and nobody asked for that.
+    Restart(Timestamp),
+}
+
+/// What is to become of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is new.
+    Deliver,
+    /// It was delivered by an earlier session.
+    Replay,
+    /// Its beginning was delivered, in segments.
+    Rest {
+        /// Leave out so many bytes.
+        skip: usize,
+        /// The rest is this segment.
+        number: u32,
+    },
+}
+
+/// Something that the engine's log doesn't hold any more and that was not delivered: perhaps lines, perhaps nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Time of the last line before it.
+    pub from: Timestamp,
+    /// Time of the first line after it.
+    pub to: Timestamp,
+}
+
+/// What the end of a session, or its silence, means for the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The session has done what it was for.
+    Fine,
+    /// It has not shown where we stand: open another at once.
+    Again,
+}
+
+/// What a session is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// Nothing: all of it is new.
+    Nothing,
+    /// The line at which a stream begins that begins now: the only one it brings.
+    Newest,
+    /// The last line delivered.
+    Line,
+    /// A moment: what is older isn't wanted.
+    Moment,
+    /// Each line's time is compared with its channel's mark: where the last line can't be asked for (Podman), or is gone.
+    Time,
+}
+
+/// What of one channel was seen in the present session.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Number of its last record; 0: it had none.
+    record: u64,
+    /// A record as new as its mark has come by.
+    reached: bool,
+    /// Lines at the time of its mark; and whether that mark itself has come by.
+    lines: u32,
+    mark: bool,
+    /// A new line has come by: all that follows is new.
+    live: bool,
+    /// Bytes that have come by of a line whose beginning was delivered in segments.
+    open_bytes: u64,
+}
+
+/// A line from which on delivered lines are counted, to be compared with what the log holds: see [`Window::audit`].
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    half: usize,
+    line: LastLine,
+    delivered: u64,
+    records: u64,
+}
+
+/// What a session is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Whose log.
+    pub id: ContainerId,
+    /// Stay for what comes.
+    pub follow: bool,
+    /// `--until`.
+    pub until: Option<Timestamp>,
+    /// The engine's dialect.
+    pub engine: EngineKind,
+    /// Records that the first window should have.
+    pub size: u64,
+}
+
+/// A stream's sessions as seen by its place.
+#[derive(Debug)]
+pub struct Window {
+    place: Place,
+    begin: Begin,
+    begun: bool,
+    /// The next window's size, `None` for the whole log; if the last was too small.
+    larger: Option<Option<u64>>,
+    /// The last line isn't in the log any more.
+    lost: bool,
+    /// It is, but with another text: it was torn.
+    by_time: bool,
+    /// The last session kept silent: let one without `follow` tell what there is. It has, once.
+    check: bool,
+    checking: bool,
+    checked: bool,
+    /// Lines are counted from an anchor on; and the present session is compared with that count.
+    audited: bool,
+    anchor: Option<Anchor>,
+    auditing: bool,
+
+    // Of the present session:
+    /// The place when it was opened.
+    resumed: Place,
+    search: Search,
+    /// Records asked for; `None`: the whole log.
+    asked: Option<u64>,
+    records: u64,
+    /// What is searched for has come by: a part of it; and whole.
+    reached: bool,
+    found: bool,
+    /// Number of the record that ended the last line.
+    last_record: u64,
+    seen: [Seen; 2],
+    /// A line of the time of the last one has come by, but of another text.
+    torn: bool,
+    /// A line has come by that was delivered before.
+    replayed: bool,
+    /// The anchor has come by, and so many lines since.
+    since_anchor: Option<u64>,
+    first: Option<Timestamp>,
+    /// Lines were deleted: to be told before the next line, whose time is its end.
+    gap_from: Option<Timestamp>,
+    /// Lines are missing: to be told.
+    gap: Option<Gap>,
+}
+
+impl Window {
+    /// For a stream that has delivered nothing.
+    pub fn new(begin: Begin) -> Self {
+        let mark = match begin {
+            Begin::Now(time) | Begin::Restart(time) => Mark::Origin(time),
+            Begin::History { since: Some(time), .. } => Mark::Origin(time),
+            Begin::First | Begin::History { since: None, .. } => Mark::Beginning,
+        };
+        Self::at(Place::beginning(mark), begin)
+    }
+
+    /// For a stream that goes on from a checkpoint.
+    pub fn resume(place: Place) -> Self {
+        let begin = match place.halves[0].mark {
+            Mark::Origin(time) => Begin::Restart(time),
+            Mark::Beginning | Mark::At(_) => Begin::First,
+        };
+        Self { begun: true, ..Self::at(place, begin) }
+    }
+
+    fn at(place: Place, begin: Begin) -> Self {
+        Self {
+            place,
+            begin,
+            begun: false,
+            larger: None,
+            lost: false,
+            by_time: false,
+            check: false,
+            checking: false,
+            checked: false,
+            audited: false,
+            anchor: None,
+            auditing: false,
+            resumed: place,
+            search: Search::Nothing,
+            asked: None,
+            records: 0,
+            reached: false,
+            found: false,
+            last_record: 0,
+            seen: [Seen::default(); 2],
+            torn: false,
+            replayed: false,
+            since_anchor: None,
+            first: None,
+            gap_from: None,
+            gap: None,
+        }
+    }
+
+    /// Where the stream stands. `None` as long as that isn't known.
+    pub fn place(&self) -> Option<Place> {
+        (!matches!(self.begin, Begin::Now(_)) || self.place.last.is_some()).then_some(self.place)
+    }
+
+    /// The request for the next session, and the start of its judgement.
+    pub fn open(&mut self, ask: &Ask) -> Logs {
+        // Once a look has found it, a silent follow is taken for what it is, once.
+        self.checked = std::mem::take(&mut self.checking) && self.found;
+        self.resumed = self.place;
+        self.seen = [Seen::default(); 2];
+        (self.records, self.reached, self.found) = (0, false, false);
+        (self.torn, self.replayed) = (false, false);
+        (self.since_anchor, self.first, self.gap_from) = (None, None, None);
+        // What this session's records come after: a line that an earlier one has delivered.
+        self.last_record = u64::from(self.place.last.is_some());
+        let (search, tail, since) = self.approach(ask);
+        self.begun = true;
+        self.checking = std::mem::take(&mut self.check);
+        let follow = ask.follow && search != Search::Newest && !self.checking;
+        self.search = search;
+        self.asked = match tail {
+            Tail::All => None,
+            Tail::Last(size) => Some(size),
+        };
+        Logs { id: ask.id, follow, tail, since, until: ask.until }
+    }
+
+    fn approach(&mut self, ask: &Ask) -> (Search, Tail, Option<Timestamp>) {
+        let podman = ask.engine == EngineKind::Podman;
+        match self.begin {
+            _ if self.has_delivered() && podman => (Search::Time, Tail::All, self.place.earliest()),
+            _ if self.lost => (Search::Time, Tail::All, None),
+            _ if self.place.last.is_some() => (Search::Line, self.suffix(ask.size), None),
+            Begin::First => (Search::Nothing, Tail::All, None),
+            Begin::Now(_) if !podman && ask.follow => (Search::Newest, Tail::Last(1), None),
+            Begin::Now(_) if !self.begun => (Search::Nothing, Tail::Last(0), None),
+            Begin::History { tail, since } if !self.has_delivered() && (!self.begun || since.is_none()) => {
+                (Search::Nothing, tail, since)
+            }
+            _ if podman => (Search::Time, Tail::All, self.place.earliest()),
+            Begin::Now(_) | Begin::Restart(_) | Begin::History { .. } => {
+                (Search::Moment, self.suffix(ask.size), None)
+            }
+        }
+    }
+
+    /// A window that must prove itself.
+    fn suffix(&mut self, first: u64) -> Tail {
+        let audited =
+            self.anchor.filter(|_| self.auditing).map_or(0, |anchor| anchor.records + limits::WINDOW);
+        let size = self.larger.take().unwrap_or(Some(first.max(audited)));
+        size.filter(|&size| size <= limits::WINDOW_MOST).map_or(Tail::All, Tail::Last)
+    }
+
+    /// A session has shown that there was no history: from now on all is new, and `--tail` has had its say.
+    pub fn was_empty(&mut self) {
+        if let Begin::History { tail, .. } = &mut self.begin {
+            *tail = Tail::All;
+        }
+    }
+
+    /// True while the session's new lines can't be told from the old ones.
+    pub fn is_searching(&self) -> bool {
+        match self.search {
+            Search::Line | Search::Moment => !self.found && !self.reached,
+            Search::Newest => true,
+            Search::Nothing | Search::Time => false,
+        }
+    }
+
+    /// True if it would be no surprise to get nothing from this session.
+    pub fn may_be_empty(&self) -> bool {
+        matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
+    }
+
+    /// True from the moment on at which all that comes was written after the session was opened, or may have been.
+    pub fn is_past_history(&self) -> bool {
+        !self.is_searching() && self.asked.is_some_and(|asked| self.records > asked)
+    }
+
+    /// Looks at a record before its line is whole. False: this window begins after lines that we don't know, or inside a
+    /// line; close the session and open the next, larger one.
+    pub fn admit(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
+        self.records += 1;
+        if let Some(anchor) = self.anchor.as_mut() {
+            anchor.records += 1;
+        }
+        let Some(time) = time else { return true };
+        let half = half(channel);
+        let first_of_log = self.first.is_none();
+        let first_of_channel = std::mem::replace(&mut self.seen[half].record, self.records) == 0;
+        self.first.get_or_insert(time);
+        let fits = match self.search {
+            Search::Nothing | Search::Newest => true,
+            Search::Time => {
+                self.seen[half].reached |= self.resumed.mark(half).is_some_and(|mark| time >= mark.time);
+                if first_of_log && self.lost && self.is_newer(half, time) {
+                    self.all_is_new();
+                }
+                true
+            }
+            Search::Moment => self.admit_to_moment(half, time, first_of_log, first_of_channel),
+            Search::Line => self.admit_to_line(half, time, first_of_channel),
+        };
+        if !fits {
+            self.grow();
+        }
+        fits
+    }
+
+    fn admit_to_moment(&mut self, half: usize, time: Timestamp, first: bool, first_of_channel: bool) -> bool {
+        let origin = matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin);
+        self.found = true; // or this is the end of it
+        self.asked.is_none() || (!first || origin) && self.begins_here(half, time, first_of_channel)
+    }
+
+    fn admit_to_line(&mut self, half: usize, time: Timestamp, first_of_channel: bool) -> bool {
+        let Some((last, line)) = self.resumed.last() else { return true };
+        self.reached |= half == last && time == line.time;
+        match self.asked {
+            None => true,
+            Some(_) if !self.begins_here(half, time, first_of_channel) => false,
+            Some(_) if self.found => !self.auditing, // the window doesn't reach back to the anchor
+            Some(asked) => self.reached || self.records <= asked,
+        }
+    }
+
+    /// True if the window has come to its end without the line that it was searched for: close the session and open the
+    /// next, larger one.
+    pub fn is_exhausted(&mut self) -> bool {
+        let exhausted = self.is_searching() && self.asked.is_some_and(|asked| self.records >= asked);
+        let exhausted = exhausted && self.search == Search::Line;
+        if exhausted {
+            self.grow();
+        }
+        exhausted
+    }
+
+    /// True unless the window may begin inside the open line of this channel, all parts of which bear one time; or among
+    /// several lines of one time, which can only be counted from the first.
+    fn begins_here(&self, half: usize, time: Timestamp, first_of_channel: bool) -> bool {
+        let resumed = &self.resumed.halves[half];
+        let in_open = resumed.open.is_some_and(|open| open.time == time);
+        let in_equals = matches!(resumed.mark, Mark::At(line) if line.lines > 1 && line.time == time);
+        !(first_of_channel && (in_open || in_equals))
+    }
+
+    /// As far as time tells.
+    fn is_newer(&self, half: usize, time: Timestamp) -> bool {
+        match (self.resumed.halves[half].mark, self.resumed.last()) {
+            (Mark::At(line), _) => time > line.time,
+            (_, Some((_, line))) => time > line.time,
+            _ => false,
+        }
+    }
+
+    /// The whole log begins after the last line: that one, and perhaps more, is gone.
+    fn all_is_new(&mut self) {
+        self.search = Search::Nothing;
+    }
+
+    fn grow(&mut self) {
+        self.check = self.checking;
+        let larger = self.asked.map(|size| size.max(1) * limits::WINDOW_GROWTH);
+        self.larger = Some(larger.filter(|&size| size <= limits::WINDOW_MOST));
+    }
+
+    /// Decides about a whole line, or a segment of one, and notes what is delivered. `print`: of a whole line.
+    pub fn judge(
+        &mut self,
+        channel: Channel,
+        time: Option<Timestamp>,
+        segment: Option<Segment>,
+        bytes: usize,
+        print: Option<u64>,
+        ended: bool,
+    ) -> Verdict {
+        let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
+        let half = half(channel);
+        let last = segment.is_none_or(|segment| segment.last);
+        if let Some(verdict) = self.judge_begun(half, time, last, bytes) {
+            return verdict;
+        }
+        let line = LastLine { time, lines: 1, print, ended };
+        let replay = match self.search {
+            Search::Nothing => false,
+            Search::Newest => {
+                // It may be the last part of a line only, so its text tells nothing.
+                self.place.halves[half].delivered(time, None, ended);
+                (self.place.last, self.begin) = (Some(half), Begin::Restart(time));
+                true
+            }
+            Search::Moment => {
+                !self.seen[half].live
+                    && matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin)
+            }
+            Search::Line => self.is_before_line(half, &line, last),
+            Search::Time => !self.seen[half].live && self.is_replay_by_time(half, time, last),
+        };
+        if replay {
+            self.replayed = true;
+            return Verdict::Replay;
+        }
+        self.deliver(half, &line, segment, bytes);
+        Verdict::Deliver
+    }
+
+    /// A line of which segments were delivered comes again, whole or cut otherwise.
+    fn judge_begun(&mut self, half: usize, time: Timestamp, last: bool, bytes: usize) -> Option<Verdict> {
+        let open = self.resumed.halves[half].open.filter(|open| open.time == time && open.bytes > 0)?;
+        let from = self.seen[half].open_bytes;
+        self.seen[half].open_bytes += bytes as u64;
+        if self.seen[half].open_bytes <= open.bytes && !last {
+            return Some(Verdict::Replay);
+        }
+        if from > 0 && self.place.halves[half].open.is_none() {
+            return None; // another line of that time
+        }
+        let skip = open.bytes.saturating_sub(from).min(bytes as u64) as usize;
+        let number = self.place.halves[half].open.map_or(0, |open| open.segments) + 1;
+        let line = LastLine { time, lines: 1, print: None, ended: true };
+        self.deliver(half, &line, Some(Segment { number, last }), bytes - skip);
+        Some(Verdict::Rest { skip, number })
+    }
+
+    /// Before the last line delivered all is replay, after it nothing; but for the one line that is known by itself: the
+    /// last of the other channel, which may stand further on if its end was never seen.
+    fn is_before_line(&mut self, half: usize, line: &LastLine, whole: bool) -> bool {
+        let Some((last, mark)) = self.resumed.last() else { return false };
+        let own = self.resumed.mark(half);
+        let seen = &mut self.seen[half];
+        // Of several lines of one time the last is found by counting, for they may be equal.
+        let is_own = !seen.mark
+            && own.is_some_and(|own| {
+                let counts = own.lines > 1 || self.by_time && half == last;
+                is_same(line, &own) || counts && own.time == line.time
+            });
+        if is_own && whole {
+            seen.lines += 1;
+            seen.mark = own.is_none_or(|own| seen.lines >= own.lines);
+        }
+        if half == last && whole && !is_own && !self.found {
+            // Another line of that time; or this one, torn by a deletion: then its time must do.
+            self.torn |= mark.time == line.time;
+            self.reached = false;
+        }
+        let before = if self.found {
+            is_own
+        } else if self.reached && half != last && !mark.ended {
+            // The last line has come by, but where it ended nobody saw.
+            own.is_some_and(|own| line.time <= own.time)
+        } else {
+            true
+        };
+        self.count_since_anchor(half, line, before && whole);
+        if half == last && self.seen[half].mark && !std::mem::replace(&mut self.found, true) {
+            self.end_audit();
+        }
+        before
+    }
+
+    /// For the audit: lines between the anchor and the last line.
+    fn count_since_anchor(&mut self, half: usize, line: &LastLine, replay: bool) {
+        let Some(anchor) = self.anchor.filter(|_| self.auditing && !self.found && replay) else { return };
+        match self.since_anchor.as_mut() {
+            Some(lines) => *lines += 1,
+            None if half == anchor.half && is_same(line, &anchor.line) => self.since_anchor = Some(0),
+            None => {}
+        }
+    }
+
+    /// The last line is found: are the lines since the anchor those that were delivered?
+    fn end_audit(&mut self) {
+        let Some(anchor) = self.anchor.filter(|_| self.auditing) else { return };
+        let Some((_, line)) = self.resumed.last() else { return };
+        let gap = match (self.since_anchor, self.asked, self.first) {
+            (Some(lines), ..) if lines <= anchor.delivered => None,
+            (Some(_), ..) => Some(Gap { from: anchor.line.time, to: line.time }),
+            (None, Some(_), _) => return, // the next record, or silence, asks for a larger window
+            (None, None, first) => first.map(|to| Gap { from: anchor.line.time, to }),
+        };
+        self.gap = self.gap.or(gap);
+        self.auditing = false;
+        self.anchor_here();
+    }
+
+    /// Counts what is delivered, from the next line on if nothing is counted yet.
+    pub fn count(&mut self) {
+        self.audited = true;
+        if self.anchor.is_none() {
+            self.anchor_here();
+        }
+    }
+
+    /// Counts what is delivered from here on.
+    pub fn anchor_here(&mut self) {
+        self.anchor = self.place.last().map(|(half, line)| Anchor { half, line, delivered: 0, records: 0 });
+    }
+
+    /// Lets the next session compare the log with what was delivered since [`Window::anchor_here`]: an engine may skip
+    /// lines in the middle of a follow, without a word, and no later window would show it.
+    pub fn audit(&mut self) {
+        self.auditing = self.anchor.is_some();
+    }
+
+    fn is_replay_by_time(&mut self, half: usize, time: Timestamp, last: bool) -> bool {
+        let other = self.resumed.mark(1 - half);
+        if self.resumed.halves[half].open.is_some_and(|open| open.time == time) {
+            return false; // it was begun, not delivered
+        }
+        let other_reached = self.seen[1 - half].reached || self.seen[1 - half].live;
+        let seen = &mut self.seen[half];
+        match self.resumed.halves[half].mark {
+            // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
+            Mark::Beginning => other.is_some() && !other_reached,
+            Mark::Origin(origin) => time < origin,
+            Mark::At(line) if time != line.time => time < line.time && !seen.mark,
+            Mark::At(line) if last => {
+                seen.lines += 1;
+                seen.mark = seen.lines >= line.lines;
+                seen.lines <= line.lines
+            }
+            Mark::At(line) => seen.lines < line.lines,
+        }
+    }
+
+    fn deliver(&mut self, half: usize, line: &LastLine, segment: Option<Segment>, bytes: usize) {
+        self.seen[half].live = true;
+        if let Some(Segment { number, last: false }) = segment {
+            return self.place.halves[half].delivered_segment(line.time, number, bytes);
+        }
+        self.place.halves[half].delivered(line.time, line.print, line.ended);
+        self.by_time = false;
+        if std::mem::take(&mut self.lost) {
+            let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
+            let since = anchor.map(|anchor| anchor.line).or(self.resumed.last().map(|(_, line)| line));
+            self.gap_from = since.filter(|_| !self.replayed).map(|line| line.time);
+        }
+        // A line that is taken as ended may stand before one that has been delivered.
+        if self.seen[half].record >= self.last_record || self.place.last.is_none() {
+            (self.place.last, self.last_record) = (Some(half), self.seen[half].record);
+        }
+        match self.anchor.as_mut() {
+            Some(anchor) => anchor.delivered += 1,
+            None if self.audited => self.anchor_here(),
+            None => {}
+        }
+    }
+
+    /// What was deleted before the line of this time, which is to be delivered now; or, without a time, what is known to be
+    /// missing before whatever comes next.
+    pub fn take_gap(&mut self, to: Option<Timestamp>) -> Option<Gap> {
+        if let (Some(from), Some(to)) = (self.gap_from, to) {
+            self.gap_from = None;
+            return Some(Gap { from, to });
+        }
+        self.gap.take()
+    }
+
+    /// The open lines that are about to end are those of the session before: what was delivered of them isn't in them.
+    pub fn goes_on_with_old_lines(&mut self) {
+        for (seen, resumed) in self.seen.iter_mut().zip(&self.resumed.halves) {
+            seen.open_bytes = resumed.open.map_or(0, |open| open.bytes);
+        }
+        (self.search, self.found) = (Search::Nothing, true);
+    }
+
+    /// The session was cut while this line was open. It will come again, whole.
+    pub fn cut(&mut self, channel: Channel, time: Timestamp) {
+        if self.is_real(half(channel), time) {
+            self.place.halves[half(channel)].opened(time);
+        }
+    }
+
+    /// An open line is one that hasn't been delivered, unless it was only being replayed.
+    pub fn is_real(&self, half: usize, time: Timestamp) -> bool {
+        match self.search {
+            Search::Nothing => true,
+            Search::Newest => false,
+            Search::Line => self.found,
+            Search::Moment => !matches!(self.place.halves[half].mark, Mark::Origin(origin) if time < origin),
+            Search::Time => self.place.mark(half).is_none_or(|line| time > line.time),
+        }
+    }
+
+    /// The session's response is complete: was it what it should be?
+    pub fn complete(&mut self) -> After {
+        match self.search {
+            Search::Newest => {
+                if self.place.last.is_none() {
+                    // Nothing was ever written.
+                    (self.begin, self.place) = (Begin::First, Place::default());
+                }
+                After::Again
+            }
+            Search::Line if self.is_searching() => {
+                if self.asked.is_none_or(|asked| self.records < asked) {
+                    // This was the whole log.
+                    (self.by_time, self.lost, self.larger) = (self.torn, !self.torn, Some(None));
+                } else {
+                    self.grow();
+                }
+                After::Again
+            }
+            Search::Line if self.auditing && self.found && self.asked.is_some() => {
+                if self.asked.is_some_and(|asked| self.records < asked) {
+                    self.asked = None; // it was the whole log
+                    self.end_audit();
+                    return After::Fine;
+                }
+                self.grow();
+                After::Again
+            }
+            _ => After::Fine,
+        }
+    }
+
+    /// A session that follows has kept silent for a while, or brought nothing that we know.
+    pub fn silent(&mut self) -> After {
+        if self.search == Search::Line && self.found && self.auditing {
+            self.grow();
+            return After::Again;
+        }
+        if self.search != Search::Line || !self.is_searching() {
+            return After::Fine;
+        }
+        if self.checked {
+            return After::Fine;
+        }
+        (self.check, self.larger) = (true, Some(self.asked));
+        After::Again
+    }
+
+    /// The last line isn't in the log any more, and nothing has come since.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// True once a line, or a part of one, has been delivered.
+    pub fn has_delivered(&self) -> bool {
+        self.place.last.is_some()
+            || self.place.halves.iter().any(|half| half.open.is_some_and(|open| open.segments > 0))
+    }
+}
+
+/// The same line, as far as can be told.
+fn is_same(a: &LastLine, b: &LastLine) -> bool {
+    a.time == b.time && (a.print.is_none() || b.print.is_none() || a.print == b.print)
+}

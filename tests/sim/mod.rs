@@ -11,6 +11,7 @@ mod outlet;
 mod plan;
 mod rng;
 mod story;
+mod told;
 mod world;
 
 mod selftest;
@@ -18,7 +19,8 @@ mod stories;
 
 pub use knobs::Knobs;
 pub use machine::{EPOCH, MS, Machine};
-pub use model::Expect;
+pub use model::{Expect, Output};
 pub use rng::Rng;
-pub use story::{Story, plain, seeds};
+pub use story::{Outcome, Story, plain, seeds};
+pub use told::{Gap, Missing, Repeats};
 pub use world::SimWorld;

@@ -127,7 +127,7 @@ fn a_restart_of_the_log_file_deafens_new_engines_only() {
         let mut machine = calm(dialect);
         machine.run(Spec::named("web"));
         machine.lines("web", 2, 0);
-        machine.at(1_000, "truncate", |m| m.engine.truncate("web"));
+        machine.at(1_000, "truncate", |m| m.truncate("web"));
         machine.at(2_000, "more", |m| m.lines("web", 5, 0));
         let mut world = SimWorld::new(machine);
         let out = text(&get(&mut world, "/containers/web/logs?stdout=1&stderr=1&follow=1", ends));

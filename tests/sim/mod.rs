@@ -14,13 +14,14 @@ mod story;
 mod told;
 mod world;
 
+mod filetest;
 mod selftest;
 mod stories;
 
 pub use knobs::Knobs;
 pub use machine::{EPOCH, MS, Machine};
-pub use model::{Expect, Output};
+pub use model::Expect;
 pub use rng::Rng;
-pub use story::{Outcome, Story, plain, seeds};
+pub use story::{Story, plain, seeds};
 pub use told::{Gap, Missing, Repeats};
 pub use world::SimWorld;

@@ -5,7 +5,7 @@
 //!
 //! `DOCKLOG_SEED=n cargo test --test sweep` repeats one history, `DOCKLOG_SEEDS=n` tries so many.
 
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "sweep/history.rs"]
 mod history;

@@ -2,9 +2,9 @@
 
 use docklog::shell::world::Ask;
 
-use super::engine::{Channel, Process, Spec, State};
+use super::engine::{Channel, Container, Process, Spec, State};
 use super::link::Ending;
-use super::machine::Machine;
+use super::machine::{MS, Machine};
 
 impl Machine {
     pub fn run(&mut self, spec: Spec) {
@@ -93,6 +93,25 @@ impl Machine {
         self.engine.find(name).unwrap_or_else(|| panic!("scenario: no container {name}")).id.clone()
     }
 
+    /// An operator empties its log file.
+    pub fn truncate(&mut self, name: &str) {
+        self.engine.truncate(self.wall(), name);
+    }
+
+    /// Something that is no message gets into its log file.
+    pub fn corrupt(&mut self, name: &str) {
+        self.engine.corrupt(name);
+    }
+
+    /// An administrator sets the wall clock, forward or back.
+    pub fn step_clock(&mut self, ms: i64) {
+        self.wall_step += ms * MS as i64;
+        if ms < 0 {
+            self.engine.clock_was_set_back();
+            self.model.clock_was_set_back();
+        }
+    }
+
     /// It dies: every connection is cut, anywhere in what was on its way.
     pub fn engine_down(&mut self, orderly: bool) {
         self.engine.go_down(orderly);
@@ -107,7 +126,12 @@ impl Machine {
         }
     }
 
+    /// It is back. What containers wrote before a crash cut them off is logged now: without live restore these are the last
+    /// lines that they wrote.
     pub fn engine_up(&mut self, live_restore: bool) {
+        if !live_restore && self.engine.process() == Process::Crashed {
+            self.write_last_words();
+        }
         let alive: Vec<String> =
             self.engine.containers().iter().filter(|c| c.is_alive()).map(|c| c.id.clone()).collect();
         self.engine.come_up(self.wall(), live_restore);
@@ -118,7 +142,31 @@ impl Machine {
         }
     }
 
+    fn write_last_words(&mut self) {
+        let running = |c: &&Container| c.state == State::Running;
+        let names: Vec<String> =
+            self.engine.containers().iter().filter(running).map(|c| c.spec.name.clone()).collect();
+        for name in names {
+            let count = self.rng.below(self.knobs.orphan_lines + 1);
+            self.lines(&name, count, 0);
+        }
+    }
+
+    /// kill -9 of docklog: from here on it does nothing any more.
+    pub fn kill_docklog(&mut self) {
+        assert!(!self.killed, "scenario: docklog was killed already");
+        self.killed = true;
+        self.kills.push(self.stdout.taken.len());
+    }
+
+    /// Docklog is started again after a kill.
+    pub fn start_docklog(&mut self) {
+        self.killed = false;
+    }
+
+    /// SIGTERM for docklog.
     pub fn stop_signal(&mut self) {
+        assert!(!self.killed, "scenario: nobody is there to be stopped");
         self.asks.push_back(Ask::Stop);
     }
 }

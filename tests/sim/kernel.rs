@@ -112,6 +112,9 @@ impl Machine {
     }
 
     pub fn write_out(&mut self, way: Way, bytes: &[u8]) -> io::Result<usize> {
+        if self.killed {
+            return Err(io::ErrorKind::WouldBlock.into()); // the dead don't write
+        }
         let now = self.now;
         let most = if self.rng.percent(self.knobs.short_writes) {
             self.rng.between(1, (bytes.len() as u64).max(1)) as usize

@@ -5,6 +5,9 @@ use super::rng::Rng;
 /// What a Unix socket holds with default settings, in units of the kernel's accounting.
 pub const SOCKET_LIMIT: usize = 212_992;
 
+/// As counted on 20.10 and later ones.
+const ORPHAN_LINES: u64 = 33;
+
 /// Chances are in percent, times in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Knobs {
@@ -33,6 +36,8 @@ pub struct Knobs {
     pub busy: u64,
     /// Time that a turn of the loop takes.
     pub turn: u64,
+    /// Most lines of a container that a killed engine logs when it is back and finds the container orphaned.
+    pub orphan_lines: u64,
 }
 
 impl Knobs {
@@ -51,6 +56,7 @@ impl Knobs {
             refill: 0,
             busy: 0,
             turn: 10_000,
+            orphan_lines: ORPHAN_LINES,
         }
     }
 
@@ -69,6 +75,7 @@ impl Knobs {
             refill: rng.pick(&[0, 20, 80]),
             busy: rng.pick(&[0, 0, 5, 40]),
             turn: rng.pick(&[1_000, 10_000, 200_000]),
+            orphan_lines: ORPHAN_LINES,
         }
     }
 }

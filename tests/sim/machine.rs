@@ -2,7 +2,10 @@
 //! scenario's plan. `world.rs` shows it to docklog through the seam.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
+use docklog::config::Settings;
+use docklog::core::checkpoint::{OutputMark, Saved, decode};
 use docklog::shell::world::{Ask, Outlet as Way, Ready, Token, Urgency};
 
 use super::engine::{Dialect, SimEngine};
@@ -48,7 +51,7 @@ pub struct Machine {
     /// Monotonic time.
     pub now: u64,
     /// What an administrator added to the wall clock.
-    pub wall_step: i64,
+    pub(super) wall_step: i64,
     pub engine: SimEngine,
     pub model: Model,
     pub rng: Rng,
@@ -59,6 +62,8 @@ pub struct Machine {
     pub links: BTreeMap<u64, Link>,
     /// What docklog has saved last.
     pub checkpoint: Option<Vec<u8>>,
+    /// Stdout is docklog's output file.
+    pub output: Option<OutputMark>,
     /// When a container started last.
     pub last_start: u64,
     /// Connections for which there are descriptors.
@@ -67,6 +72,10 @@ pub struct Machine {
     pub flips: u64,
     /// Waits after which the run is given up.
     pub most_waits: u64,
+    /// Docklog was killed, and isn't started again yet.
+    pub killed: bool,
+    /// How much had come to stdout at each kill.
+    pub kills: Vec<usize>,
     pub(super) plan: Plan,
     pub(super) next_link: u64,
     pub(super) asks: VecDeque<Ask>,
@@ -92,10 +101,13 @@ impl Machine {
             stderr: Outlet::new(),
             links: BTreeMap::new(),
             checkpoint: None,
+            output: None,
             last_start: 0,
             most_links: usize::MAX,
             flips: 0,
             most_waits: 3_000_000,
+            killed: false,
+            kills: Vec::new(),
             next_link: 0,
             plan: Plan::default(),
             asks: VecDeque::new(),
@@ -165,19 +177,20 @@ impl Machine {
         [self.plan.next(), arrivals, outlets].into_iter().flatten().min()
     }
 
-    /// The wait of the seam.
-    pub fn wait(&mut self, hold: u64, timeout: Option<u64>, ready: &mut Vec<Ready>) {
+    /// The wait of the seam. It fails when docklog is killed.
+    pub fn wait(&mut self, hold: u64, timeout: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
         self.now += self.knobs.turn;
         self.settle();
         self.count_wait();
         if self.rng.percent(self.knobs.spurious) && self.rng.percent(20) {
             self.progress += 1;
-            return;
+            return self.alive();
         }
         let (began, began_at) = (ready.len(), self.now);
         let hold_end = self.now.saturating_add(hold);
         let deadline = timeout.map(|span| self.now.saturating_add(span));
         loop {
+            self.alive()?;
             let timed_out = deadline.is_some_and(|at| self.now >= at);
             self.collect(self.now < hold_end && !timed_out, ready);
             if ready.len() > began {
@@ -201,6 +214,47 @@ impl Machine {
         self.slept = self.now - began_at;
         self.add_noise(ready);
         self.rng.shuffle(&mut ready[began..]);
+        Ok(())
+    }
+
+    fn alive(&self) -> io::Result<()> {
+        if self.killed { Err(io::Error::other("killed")) } else { Ok(()) }
+    }
+
+    /// What the kernel does about a process that was killed: closes its connections.
+    pub fn bury(&mut self) {
+        for link in std::mem::take(&mut self.links).into_values() {
+            if let Some(conn) = link.conn {
+                self.engine.disconnect(conn);
+            }
+        }
+        self.asks.clear();
+        self.closed_tokens.clear();
+        self.stdout.forget_writer();
+        self.stderr.forget_writer();
+    }
+
+    /// What docklog does before its loop: it takes up its checkpoint, and cuts off what its output file holds beyond.
+    pub fn take_up(&mut self, settings: &Settings) -> Saved {
+        let left = self.checkpoint.as_ref().filter(|_| settings.state.is_some());
+        let (saved, settled) = left.map_or_else(Default::default, |bytes| decode(bytes).unwrap());
+        self.output = settings.output_file.as_ref().map(|_| {
+            if let Some(settled) = settled {
+                self.stdout.taken.truncate(settled.length as usize);
+                self.kills.clear(); // it is one output again
+            }
+            OutputMark { device: 1, inode: 1, length: self.stdout.taken.len() as u64 }
+        });
+        saved
+    }
+
+    /// Goes on without docklog, until it is started again.
+    pub fn go_on_alone(&mut self) {
+        while self.killed {
+            let next = self.plan.next().expect("scenario: docklog is started again after a kill");
+            self.now = next.max(self.now);
+            self.settle();
+        }
     }
 
     fn count_wait(&mut self) {

@@ -11,8 +11,10 @@ mod outlet;
 mod plan;
 mod rng;
 mod story;
+mod told;
 mod world;
 
+mod filetest;
 mod selftest;
 mod stories;
 
@@ -21,4 +23,5 @@ pub use machine::{EPOCH, MS, Machine};
 pub use model::Expect;
 pub use rng::Rng;
 pub use story::{Story, plain, seeds};
+pub use told::{Gap, Missing, Repeats};
 pub use world::SimWorld;

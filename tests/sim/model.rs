@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::engine::{Channel, Driver};
+use super::told::Gap;
 
 /// What one container wrote on one channel.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,23 @@ struct Writer {
 #[derive(Debug, Default)]
 pub struct Model {
     writers: BTreeMap<String, Writer>,
+    /// Times needn't rise.
+    clock_was_set_back: bool,
+}
+
+/// What is wanted of one channel.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub id: &'a str,
+    /// All that the container has borne.
+    pub names: &'a [String],
+    pub channel: Channel,
+    /// As docklog calls the channel.
+    pub stream: &'static str,
+    /// As its log can hold them.
+    pub lines: Vec<Vec<u8>>,
+    /// What has no end yet.
+    pub open: Vec<u8>,
 }
 
 /// A line as docklog gave it out.
@@ -39,6 +57,13 @@ pub struct Given {
     pub stream: String,
     pub time: String,
     pub message: Vec<u8>,
+}
+
+/// What one docklog gave out.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    pub lines: Vec<Given>,
+    pub gaps: Vec<Gap>,
 }
 
 /// How a container's output is to be compared.
@@ -115,6 +140,25 @@ impl Model {
         self.writer(id).removed = true;
     }
 
+    pub fn clock_was_set_back(&mut self) {
+        self.clock_was_set_back = true;
+    }
+
+    /// What is wanted of each channel that can be written to.
+    pub fn wanted(&self) -> Vec<Wanted<'_>> {
+        let mut out = Vec::new();
+        for (id, writer) in &self.writers {
+            let stdout = (Channel::Stdout, if writer.tty { "tty" } else { "stdout" });
+            for (channel, stream) in [stdout, (Channel::Stderr, "stderr")] {
+                let written = &writer.channels[channel as usize];
+                let lines = written.lines.iter().map(|(_, line)| writer.logged(line)).collect();
+                let open = writer.logged(&written.open);
+                out.push(Wanted { id, names: &writer.names, channel, stream, lines, open });
+            }
+        }
+        out
+    }
+
     /// Compares all containers; `expect` says how, by the container's first name.
     ///
     /// # Errors
@@ -137,6 +181,7 @@ impl Model {
                     mine.pop();
                 }
                 compare_channel(writer, written, &mine, expect)
+                    .and_then(|()| if self.clock_was_set_back { Ok(()) } else { rise(&mine) })
                     .map_err(|what| format!("{} {stream}: {what}", writer.names[0]))?;
             }
         }
@@ -183,6 +228,10 @@ fn compare_channel(
         let (left, first) = (wanted.len() - next, show(&wanted[next]));
         return Err(format!("{left} of {} lines missing at the end, the first: {first}", wanted.len()));
     }
+    Ok(())
+}
+
+fn rise(given: &[&Given]) -> Result<(), String> {
     // Podman's times have no fraction.
     let rises = given.windows(2).all(|pair| pair[0].time < pair[1].time || pair[0].time.len() == 20);
     if rises { Ok(()) } else { Err("the times do not rise".into()) }
@@ -198,37 +247,87 @@ impl Writer {
     }
 }
 
-fn show(line: &[u8]) -> String {
+impl Wanted<'_> {
+    /// The line is of this channel.
+    pub fn is_source_of(&self, given: &Given) -> bool {
+        self.id == given.id && self.stream == given.stream && self.names.contains(&given.container)
+    }
+}
+
+pub fn show(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
     format!("{text:?} ({} bytes)", line.len())
 }
 
-/// Reads docklog's JSON lines. Segments of a long line become the line that they are of.
+/// Reads docklog's JSON lines. `kills` tells where a docklog was killed and the next one went on: each has an output of its
+/// own. Segments of a long line become the line that they are of.
 ///
 /// # Errors
 /// The first line that is no such line.
-pub fn parse_output(stdout: &[u8]) -> Result<Vec<Given>, String> {
+pub fn parse_output(stdout: &[u8], kills: &[usize]) -> Result<Vec<Output>, String> {
     let mut out = Vec::new();
-    let mut open: BTreeMap<(String, String), (u64, Vec<u8>)> = BTreeMap::new();
+    let mut open = Segments::new();
+    let (mut rest, mut done) = (stdout, 0);
+    for &kill in kills {
+        let (part, after) = rest.split_at(kill - done);
+        (rest, done) = (after, kill);
+        // A kill may tear the line that is being written.
+        let whole = part.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        out.push(parse_part(&part[..whole], &mut open)?);
+        open.values_mut().for_each(|segments| segments.interrupted = true);
+    }
+    out.push(parse_part(rest, &mut open)?);
+    Ok(out)
+}
+
+/// A long line of which segments have come.
+#[derive(Default)]
+struct Segmented {
+    last: u64,
+    text: Vec<u8>,
+    /// By a kill: the next docklog may begin the line anew.
+    interrupted: bool,
+}
+
+/// By container and stream.
+type Segments = BTreeMap<(String, String), Segmented>;
+
+fn parse_part(stdout: &[u8], open: &mut Segments) -> Result<Output, String> {
+    let mut out = Output::default();
     for line in stdout.split_inclusive(|&b| b == b'\n') {
+        if let Some(gap) = parse_gap(line) {
+            out.gaps.push(gap);
+            continue;
+        }
         let (mut given, segment) =
             parse_line(line).ok_or_else(|| format!("not a line of output: {}", show(line)))?;
         if let Some((number, more)) = segment {
             let key = (given.id.clone(), given.stream.clone());
-            let (last, text) = open.entry(key.clone()).or_default();
-            *last += 1;
-            if *last != number {
-                return Err(format!("segment {number} where {last} was due: {}", show(line)));
+            let so_far = open.entry(key.clone()).or_default();
+            if so_far.interrupted && number == 1 {
+                *so_far = Segmented::default();
             }
-            text.append(&mut given.message);
+            so_far.last += 1;
+            so_far.interrupted = false;
+            if so_far.last != number {
+                return Err(format!("segment {number} where {} was due: {}", so_far.last, show(line)));
+            }
+            so_far.text.append(&mut given.message);
             if more {
                 continue;
             }
-            given.message = open.remove(&key).map(|(_, text)| text).unwrap_or_default();
+            given.message = open.remove(&key).map(|whole| whole.text).unwrap_or_default();
         }
-        out.push(given);
+        out.lines.push(given);
     }
     Ok(out)
+}
+
+fn parse_gap(line: &[u8]) -> Option<Gap> {
+    let value: Value = serde_json::from_slice(line).ok()?;
+    let text = |key: &str| value["gap"][key].as_str().map(str::to_owned);
+    let time = |key: &str| text(key).filter(|time| time.ends_with('Z'));
+    Some(Gap { container: text("container")?, id: text("id")?, from: time("from")?, to: time("to")? })
 }
 
 /// A line, and if it is a segment: its number and whether more follow.

@@ -57,6 +57,11 @@ impl Outlet {
         self.closed = true;
     }
 
+    /// Another process writes from now on, who was told nothing.
+    pub fn forget_writer(&mut self) {
+        (self.blocked, self.close_told) = (false, false);
+    }
+
     fn drain(&mut self, now: u64) {
         let span = now - self.drained_at;
         match self.rate {

@@ -12,7 +12,7 @@ use super::{Knobs, MS, Machine, Rng, SimWorld};
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 
 /// Sends a request and reads until `enough`, the end, or a minute without anything.
-fn get(world: &mut SimWorld, target: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+pub(super) fn get(world: &mut SimWorld, target: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut socket = world.connect(Token(7), Urgency::Bulk).unwrap();
     let request = format!("GET {target} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n");
     let mut unsent = request.as_bytes();
@@ -47,15 +47,15 @@ fn get(world: &mut SimWorld, target: &str, enough: impl Fn(&[u8]) -> bool) -> Ve
     out
 }
 
-fn ends(out: &[u8]) -> bool {
+pub(super) fn ends(out: &[u8]) -> bool {
     out.ends_with(b"0\r\n\r\n")
 }
 
-fn calm(dialect: Dialect) -> Machine {
+pub(super) fn calm(dialect: Dialect) -> Machine {
     Machine::new(1, dialect, Knobs::calm())
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -127,7 +127,7 @@ fn a_restart_of_the_log_file_deafens_new_engines_only() {
         let mut machine = calm(dialect);
         machine.run(Spec::named("web"));
         machine.lines("web", 2, 0);
-        machine.at(1_000, "truncate", |m| m.engine.truncate("web"));
+        machine.at(1_000, "truncate", |m| m.truncate("web"));
         machine.at(2_000, "more", |m| m.lines("web", 5, 0));
         let mut world = SimWorld::new(machine);
         let out = text(&get(&mut world, "/containers/web/logs?stdout=1&stderr=1&follow=1", ends));

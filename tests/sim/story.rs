@@ -2,7 +2,6 @@
 
 use docklog::cli::Args;
 use docklog::config::{Settings, Surroundings};
-use docklog::core::checkpoint::Saved;
 use docklog::shell::messages::Messages;
 use docklog::shell::turn::Turn;
 
@@ -11,7 +10,8 @@ use docklog_protocol::Timestamp;
 use super::engine::{Dialect, Spec};
 use super::knobs::Knobs;
 use super::machine::{MS, Machine};
-use super::model::{Expect, Given, parse_output};
+use super::model::{Expect, Given, Output, parse_output};
+use super::told::{Gap, Missing, Repeats, missing};
 use super::world::SimWorld;
 
 /// The six paths that a follower may ask for.
@@ -74,26 +74,50 @@ impl Story {
         self.run()
     }
 
+    /// Kills docklog at the first of each two points in time, in milliseconds, and starts it again at the second. All else on
+    /// the machine goes on, and what docklog writes is kept.
+    pub fn kills(mut self, spans: &[(u64, u64)]) -> Self {
+        for &(killed, started) in spans {
+            assert!(killed < started, "scenario: a kill comes before the start after it");
+            self.machine.at(killed, "kill -9", Machine::kill_docklog);
+            self.machine.at(started, "docklog starts again", Machine::start_docklog);
+        }
+        self
+    }
+
     /// Runs it until docklog ends.
     pub fn run(self) -> Outcome {
         let _replay = Replay(self.seed);
         let _ = env_logger::try_init(); // RUST_LOG=trace shows what docklog thinks
-        let wall = i64::try_from(super::machine::EPOCH).unwrap();
-        let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
-        let mut settings = Settings::new(&Args::parse(&self.args).unwrap(), &around).unwrap();
-        settings.seed = Some(self.seed);
         let world = SimWorld::new(self.machine);
-        let mut turn = Turn::new(settings, Saved::default(), world.clone(), Messages::default());
-        let exit = turn.run();
-        let left: Vec<u64> = world.machine().links.keys().copied().collect();
-        let reader_left = world.machine().stdout.is_closed();
-        drop(turn);
+        let (exit, reader_left) = loop {
+            let settings = settings(&self.args, self.seed, &world);
+            let saved = world.machine_mut().take_up(&settings);
+            let mut turn = Turn::new(settings, saved, world.clone(), Messages::default());
+            let exit = turn.run();
+            if !world.machine().killed {
+                let reader_left = world.machine().stdout.is_closed();
+                let left = world.machine().links.len();
+                assert!(left == 0 || reader_left, "{left} connections left open");
+                break (exit, reader_left);
+            }
+            world.machine_mut().bury();
+            drop(turn);
+            world.machine_mut().go_on_alone();
+        };
         let stderr = String::from_utf8_lossy(&world.machine().stderr.taken).into_owned();
         let outcome = Outcome { seed: self.seed, exit, machine: world, stderr };
-        assert!(left.is_empty() || reader_left, "{} connections left open", left.len());
         outcome.check_manners(reader_left);
         outcome
     }
+}
+
+fn settings(args: &[String], seed: u64, world: &SimWorld) -> Settings {
+    let wall = i64::try_from(world.machine().wall()).unwrap();
+    let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
+    let mut settings = Settings::new(&Args::parse(args).unwrap(), &around).unwrap();
+    settings.seed = Some(seed);
+    settings
 }
 
 impl Outcome {
@@ -102,7 +126,8 @@ impl Outcome {
         let machine = self.machine.machine();
         let tally = &machine.tally;
         assert!(reader_left || tally.violations.is_empty(), "{:?}", tally.violations);
-        assert!(tally.clock_reads <= tally.waits + 2, "one clock reading per turn: {tally:?}");
+        let starts = 1 + machine.kills.len() as u64;
+        assert!(tally.clock_reads <= tally.waits + 2 * starts, "one clock reading per turn: {tally:?}");
         for (_, line) in &machine.engine.requests {
             let path = line.split([' ', '?']).nth(1).unwrap_or_default();
             assert!(
@@ -112,8 +137,66 @@ impl Outcome {
         }
     }
 
+    /// What each docklog gave out: the first, and those that were started after kills.
+    pub fn parts(&self) -> Vec<Output> {
+        let machine = self.machine.machine();
+        parse_output(&machine.stdout.taken, &machine.kills).unwrap_or_else(|what| panic!("{what}"))
+    }
+
     pub fn given(&self) -> Vec<Given> {
-        parse_output(&self.machine.machine().stdout.taken).unwrap_or_else(|what| panic!("{what}"))
+        self.parts().into_iter().flat_map(|part| part.lines).collect()
+    }
+
+    /// The spans in which docklog says that lines are missing.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.parts().into_iter().flat_map(|part| part.gaps).collect()
+    }
+
+    /// The lines that were logged and not given out, told or not; and whether the engine has them still.
+    #[track_caller]
+    pub fn missing(&self, repeats: Repeats) -> Vec<Missing> {
+        let _replay = Replay(self.seed);
+        self.dump();
+        let machine = self.machine.machine();
+        missing(&machine.model, &machine.engine, &self.parts(), repeats)
+            .unwrap_or_else(|what| panic!("{what}\nstderr:\n{}{}", self.stderr, self.recent_requests()))
+    }
+
+    /// Every line of every container, once and in order, but for those in gaps that were told. Lines that were deleted before
+    /// docklog first asked for their log aren't expected.
+    #[track_caller]
+    pub fn assert_all_or_told(&self) {
+        self.assert_missing_are_told(Repeats::None);
+    }
+
+    /// The same, but a docklog may give out again what one that was killed before it had.
+    #[track_caller]
+    pub fn assert_all_or_told_at_least_once(&self) {
+        self.assert_missing_are_told(Repeats::AfterKills);
+    }
+
+    #[track_caller]
+    fn assert_missing_are_told(&self, repeats: Repeats) {
+        let (missing, gaps) = (self.missing(repeats), self.gaps());
+        let _replay = Replay(self.seed);
+        let untold: Vec<&Missing> =
+            missing.iter().filter(|line| !gaps.iter().any(|gap| gap.covers(line))).collect();
+        if let Some(first) = untold.first() {
+            let (count, requests) = (untold.len(), self.recent_requests());
+            panic!(
+                "{count} lines missing and not told, the first: {first:?}\n{gaps:?}\n{}{requests}",
+                self.stderr
+            );
+        }
+        assert_eq!(self.exit, 0, "{}", self.stderr);
+    }
+
+    /// No gap was told in which nothing is missing. (Such a gap may be honest all the same.)
+    #[track_caller]
+    pub fn assert_gaps_are_real(&self) {
+        let missing = self.missing(Repeats::AfterKills);
+        let idle = self.gaps().into_iter().find(|gap| !missing.iter().any(|line| gap.covers(line)));
+        assert!(idle.is_none(), "nothing is missing in {idle:?}; to repeat: DOCKLOG_SEED={}", self.seed);
     }
 
     /// Every line of every container, once and in order.
@@ -143,10 +226,11 @@ impl Outcome {
                 container.state,
                 container.run_ends()
             );
-            for at in container.log_start()..container.log_end() {
-                let record = container.record(at).unwrap();
+            let log = container.log();
+            for at in log.start()..log.end() {
+                let record = log.record(at).unwrap();
                 let text = String::from_utf8_lossy(&record.text);
-                let time = (record.stamp - super::machine::EPOCH) as f64 / 1e9;
+                let time = since_start(record.stamp);
                 eprintln!(
                     "{at} {time:.9} {:?} {:?} ({})",
                     record.channel,
@@ -160,9 +244,7 @@ impl Outcome {
     fn recent_requests(&self) -> String {
         let machine = self.machine.machine();
         let last = machine.engine.requests.iter().rev().take(25);
-        let lines: Vec<String> = last
-            .map(|(at, line)| format!("{:.3} {line}", (at - super::machine::EPOCH) as f64 / 1e9))
-            .collect();
+        let lines: Vec<String> = last.map(|(at, line)| format!("{:.3} {line}", since_start(*at))).collect();
         format!("the last requests, newest first:\n{}", lines.join("\n"))
     }
 
@@ -187,6 +269,11 @@ impl Outcome {
     pub fn ended_at(&self) -> u64 {
         self.machine.machine().now / MS
     }
+}
+
+/// Wall time in seconds since the start; below zero if the clock was set back.
+fn since_start(wall: u64) -> f64 {
+    (wall as i64 - super::machine::EPOCH as i64) as f64 / 1e9
 }
 
 /// Seeds to try: that of DOCKLOG_SEED; or DOCKLOG_SEEDS many (`count` if it isn't set) from DOCKLOG_FIRST on.

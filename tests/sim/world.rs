@@ -86,8 +86,7 @@ impl World for SimWorld {
 
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        self.0.borrow_mut().wait(nanos(hold), timeout.map(nanos), ready);
-        Ok(())
+        self.0.borrow_mut().wait(nanos(hold), timeout.map(nanos), ready)
     }
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
@@ -95,7 +94,7 @@ impl World for SimWorld {
     }
 
     fn output(&self) -> Option<OutputMark> {
-        None
+        self.0.borrow().output
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {

@@ -13,7 +13,9 @@ pub struct Chance(u64);
 impl Chance {
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..4).for_each(|_| drop(chance.next()));
+        for _ in 0..4 {
+            chance.next(); // seeds that are alike must not begin alike
+        }
         chance
     }
 
@@ -237,7 +239,7 @@ impl History {
 
     /// kill -9: what was given after the checkpoint is cut off, and comes again.
     fn kill(&mut self) {
-        let Some((place, length)) = self.saved.clone() else { return };
+        let Some((place, length)) = self.saved else { return };
         self.notes.push(format!("killed: back to {length} of {} lines", self.given.len()));
         self.given.truncate(length);
         self.reader = Reader::resume(place);

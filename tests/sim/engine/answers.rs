@@ -147,7 +147,7 @@ pub fn inspect(dialect: Dialect, container: &Container) -> Value {
         "LogPath": format!("/var/lib/docker/containers/{0}/{0}-json.log", container.id),
         "Name": format!("/{}", container.spec.name),
         "RestartCount": 0,
-        "HostConfig": { "LogConfig": { "Type": driver, "Config": {} }, "AutoRemove": container.spec.auto_remove },
+        "HostConfig": { "LogConfig": { "Type": driver, "Config": log_options(container) }, "AutoRemove": container.spec.auto_remove },
         "Config": {
             "Hostname": &container.id[..12],
             "Tty": container.spec.tty,
@@ -157,6 +157,20 @@ pub fn inspect(dialect: Dialect, container: &Container) -> Value {
             "Env": (0..40).map(|n| format!("SOME_VARIABLE_{n}=with a value of some length")).collect::<Vec<_>>(),
         },
     })
+}
+
+/// As given to `docker run`: numbers are text, and bytes may be counted in thousands.
+fn log_options(container: &Container) -> Value {
+    match container.spec.rotation {
+        Some(rotation) => {
+            let size = match rotation.max_size {
+                size if size.is_multiple_of(1024) => format!("{}k", size / 1024),
+                size => size.to_string(),
+            };
+            json!({ "max-size": size, "max-file": rotation.max_file.to_string() })
+        }
+        None => json!({}),
+    }
 }
 
 fn labels(container: &Container) -> Map<String, Value> {

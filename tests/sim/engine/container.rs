@@ -1,7 +1,8 @@
 //! A container: what it is, how its output becomes log messages, what its log holds.
 
 use super::dialect::Dialect;
-use super::stamp::{Nanos, SECOND};
+use super::files::{LogFiles, Record, Rotation};
+use super::stamp::Nanos;
 
 /// Where a container writes. A TTY has only the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,15 +41,6 @@ pub enum Driver {
     None,
 }
 
-/// One message of the log: a line, or a part of one.
-#[derive(Clone, Debug)]
-pub struct Record {
-    pub channel: Channel,
-    pub stamp: Nanos,
-    /// As the engine hands it out, with the newline where there is one.
-    pub text: Vec<u8>,
-}
-
 /// What a container is made with.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -59,6 +51,8 @@ pub struct Spec {
     pub driver: Driver,
     /// `--rm`.
     pub auto_remove: bool,
+    /// `max-size` and `max-file` of its log; `None`: one file that grows.
+    pub rotation: Option<Rotation>,
 }
 
 impl Spec {
@@ -71,6 +65,7 @@ impl Spec {
             tty: false,
             driver: Driver::JsonFile,
             auto_remove: false,
+            rotation: None,
         }
     }
 
@@ -92,6 +87,12 @@ impl Spec {
         self
     }
 
+    /// With a log of several files, so large each.
+    pub fn rotated(mut self, max_size: usize, max_file: usize) -> Self {
+        self.rotation = Some(Rotation { max_size, max_file });
+        self
+    }
+
     /// With a label.
     pub fn label(mut self, key: &str, value: &str) -> Self {
         self.labels.push((key.into(), value.into()));
@@ -99,8 +100,16 @@ impl Spec {
     }
 }
 
-/// Takes a message: its time, its text, and whether it ends a line that was split.
-type Emit<'a> = dyn FnMut(Nanos, Vec<u8>, bool) + 'a;
+/// Where a message stands in its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    first: bool,
+    /// It has the newline.
+    last: bool,
+}
+
+/// Takes a message: its time, its text, and where it stands in its line.
+type Emit<'a> = dyn FnMut(Nanos, Vec<u8>, Part) + 'a;
 
 /// Makes messages of one channel's bytes: cuts at newlines and at the part limit; all parts of a line bear the time of
 /// its first, and times within a channel rise strictly.
@@ -114,9 +123,7 @@ struct Copier {
 impl Copier {
     fn stamp(&mut self, now: Nanos) -> Nanos {
         self.line_began.unwrap_or_else(|| {
-            // Strictly rising, but for an administrator who sets the clock back.
-            let set_back = now + SECOND < self.last;
-            self.last = if set_back { now } else { now.max(self.last + 1) };
+            self.last = now.max(self.last + 1);
             self.last
         })
     }
@@ -129,15 +136,16 @@ impl Copier {
             let window = &rest[..rest.len().min(limit)];
             if let Some(at) = window.iter().position(|&b| b == b'\n') {
                 let text = rest[..=at].to_vec();
-                let was_split = self.line_began.is_some();
-                emit(self.stamp(now), text, was_split);
+                let part = Part { first: self.line_began.is_none(), last: true };
+                emit(self.stamp(now), text, part);
                 self.line_began = None;
                 done += at + 1;
             } else if rest.len() >= limit {
                 let text = rest[..limit].to_vec();
+                let part = Part { first: self.line_began.is_none(), last: false };
                 let stamp = self.stamp(now);
                 self.line_began = Some(stamp);
-                emit(stamp, text, false);
+                emit(stamp, text, part);
                 done += limit;
             } else {
                 break;
@@ -150,9 +158,15 @@ impl Copier {
     fn close(&mut self, now: Nanos, emit: &mut Emit<'_>) {
         if !self.open.is_empty() {
             let text = std::mem::take(&mut self.open);
-            emit(self.stamp(now), text, false);
+            let part = Part { first: self.line_began.is_none(), last: false };
+            emit(self.stamp(now), text, part);
         }
         self.line_began = None;
+    }
+
+    /// An administrator has set the clock back: from now on times rise from there.
+    fn clock_was_set_back(&mut self) {
+        self.last = 0;
     }
 }
 
@@ -170,11 +184,7 @@ pub struct Container {
     pub log_unlinked: bool,
     /// A removal has deleted the log file, and whoever asks for it makes the engine create it anew, empty.
     pub log_vanished: bool,
-    /// How often its log file was truncated.
-    pub truncations: u32,
-    log: Vec<Record>,
-    /// Sequence number of `log[0]`: truncation moves it.
-    base: u64,
+    log: LogFiles,
     /// Sequence number of the end of each finished run.
     run_ends: Vec<u64>,
     runs: usize,
@@ -185,6 +195,7 @@ pub struct Container {
 
 impl Container {
     pub(super) fn new(id: String, spec: Spec, now: Nanos) -> Self {
+        let log = LogFiles::new(spec.rotation);
         Container {
             id,
             spec,
@@ -195,9 +206,7 @@ impl Container {
             exit_code: 0,
             log_unlinked: false,
             log_vanished: false,
-            truncations: 0,
-            log: Vec::new(),
-            base: 0,
+            log,
             run_ends: Vec::new(),
             runs: 0,
             copiers: Default::default(),
@@ -213,10 +222,11 @@ impl Container {
         self.state = State::Running;
         self.started = now;
         self.runs += 1;
+        self.log.reopen();
     }
 
     pub(super) fn end(&mut self, now: Nanos, dialect: Dialect, code: i32) {
-        let told = self.log_end();
+        let told = self.log.end();
         for channel in [Channel::Stdout, Channel::Stderr] {
             self.copy(channel, dialect, |copier, emit| copier.close(now, emit));
         }
@@ -225,7 +235,7 @@ impl Container {
         self.finished = self.log.last().map_or(now, |record| now.max(record.stamp + 1));
         self.exit_code = code;
         // Docker 20 tells its followers of the end before it logs a last line that has no newline.
-        let end = if dialect == Dialect::Docker20 { told } else { self.log_end() };
+        let end = if dialect == Dialect::Docker20 { told } else { self.log.end() };
         self.run_ends.resize(self.runs, end);
     }
 
@@ -250,14 +260,15 @@ impl Container {
     fn copy(&mut self, channel: Channel, dialect: Dialect, act: impl FnOnce(&mut Copier, &mut Emit<'_>)) {
         let driver = self.spec.driver;
         let log = &mut self.log;
-        act(&mut self.copiers[channel as usize], &mut |stamp, mut text, ends_split_line| {
+        act(&mut self.copiers[channel as usize], &mut |stamp, mut text, part| {
+            let ends_split_line = part.last && !part.first;
             if driver == Driver::Local && ends_split_line && dialect.local_drops_last_newline() {
                 text.pop();
             }
             if driver == Driver::JsonFile {
                 text = String::from_utf8_lossy(&text).into_owned().into_bytes();
             }
-            log.push(Record { channel, stamp, text });
+            log.push(Record { channel, stamp, text, begins_line: part.first });
         });
     }
 
@@ -265,31 +276,25 @@ impl Container {
         self.fifo.push((channel, bytes.to_vec()));
     }
 
-    /// The engine is back: what waited in the pipe is logged, with the time of this moment.
-    pub(super) fn drain_fifo(&mut self, now: Nanos, dialect: Dialect) {
+    /// The engine is back: it opens the log, and logs what waited in the pipe, with the time of this moment.
+    pub(super) fn take_up(&mut self, now: Nanos, dialect: Dialect) {
+        self.log.reopen();
         for (channel, bytes) in std::mem::take(&mut self.fifo) {
             self.write(now, dialect, channel, &bytes);
         }
     }
 
-    pub(super) fn truncate(&mut self) {
-        self.base = self.log_end();
-        self.log.clear();
-        self.truncations += 1;
+    pub(super) fn clock_was_set_back(&mut self) {
+        self.copiers.iter_mut().for_each(Copier::clock_was_set_back);
     }
 
-    /// Sequence number of the first message that the log still holds.
-    pub fn log_start(&self) -> u64 {
-        self.base
+    /// Its log.
+    pub fn log(&self) -> &LogFiles {
+        &self.log
     }
 
-    /// Sequence number after the last message.
-    pub fn log_end(&self) -> u64 {
-        self.base + self.log.len() as u64
-    }
-
-    pub fn record(&self, at: u64) -> Option<&Record> {
-        self.log.get(usize::try_from(at.checked_sub(self.base)?).ok()?)
+    pub(super) fn log_mut(&mut self) -> &mut LogFiles {
+        &mut self.log
     }
 
     /// Number of the run that is going on, or was the last.

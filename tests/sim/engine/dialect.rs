@@ -53,9 +53,17 @@ impl Dialect {
         matches!(self, Dialect::Docker28 | Dialect::Docker29)
     }
 
-    /// A truncated log file leaves follows deaf (23.0 and later).
-    pub fn truncation_deafens(self) -> bool {
-        matches!(self, Dialect::Docker28 | Dialect::Docker29)
+    /// What its readers do when log files are rotated or spoilt, beyond what one would expect.
+    pub fn quirks(self) -> Quirks {
+        let old = self == Dialect::Docker20;
+        let new = matches!(self, Dialect::Docker28 | Dialect::Docker29);
+        Quirks {
+            rotation_repeats: old,
+            rotation_stops_the_slow: old,
+            rotation_outruns_the_slow: new,
+            truncation_deafens: new,
+            corruption_ends_follows: new,
+        }
     }
 
     /// The `local` driver forgets the newline of a split line's last part (before 29.0).
@@ -87,4 +95,20 @@ impl Dialect {
             _ => Some("application/vnd.docker.multiplexed-stream"),
         }
     }
+}
+
+/// What readers of logs do when files are rotated or spoilt. All false: they go on with the next message that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// A follow that has gone over to a new file reads its beginning twice (20.10).
+    pub rotation_repeats: bool,
+    /// A follow that is still in a file when the next but one is begun stays there for good (20.10).
+    pub rotation_stops_the_slow: bool,
+    /// A follow that comes to the end of its file goes on with the newest, and leaves out those between (23.0 and later).
+    pub rotation_outruns_the_slow: bool,
+    /// A truncation leaves follows deaf, those of before and those of later, until the file is rotated or opened anew
+    /// (23.0 and later).
+    pub truncation_deafens: bool,
+    /// What is no message ends a follow as if the container had ended (23.0 and later).
+    pub corruption_ends_follows: bool,
 }

@@ -1,7 +1,8 @@
 //! Reading a container's log, as `/containers/{id}/logs` does: which messages, in which bytes.
 
-use super::container::{Channel, Container, Record, State};
-use super::dialect::Dialect;
+use super::container::{Channel, Container, State};
+use super::dialect::{Dialect, Quirks};
+use super::files::{LogFiles, Record};
 use super::stamp::{Nanos, parse_query, rfc3339};
 
 /// What was asked for.
@@ -79,18 +80,30 @@ pub struct Reader {
     truncations: u32,
     /// A follow of a log file that had been truncated gives what is there, then falls silent.
     deaf_from: Option<u64>,
+    /// The log file that a follow is in, or comes to after the older ones that it found.
+    file: usize,
+    /// At this message it goes back to that one, the first of its file.
+    goes_back: Option<(u64, u64)>,
+    /// It has lost the way to the next file.
+    stuck: bool,
 }
 
 impl Reader {
-    pub(super) fn open(index: usize, container: &Container, query: Query, dialect: Dialect) -> Self {
-        let end = container.log_end();
-        let was_truncated = container.truncations > 0 && dialect.truncation_deafens();
+    pub(super) fn open(
+        index: usize,
+        container: &Container,
+        query: Query,
+        dialect: Dialect,
+        quirks: Quirks,
+    ) -> Self {
+        let log = container.log();
+        let was_truncated = log.is_miscounted() && quirks.truncation_deafens;
         let at = match query.tail {
-            _ if container.log_vanished => end,
-            None => container.log_start(),
+            _ if container.log_vanished => log.end(),
+            None => log.start(),
             // The search from the end fails in a file that was cut.
-            Some(_) if was_truncated => end,
-            Some(n) => container.log_start().max(end.saturating_sub(n)),
+            Some(_) if was_truncated => log.end(),
+            Some(n) => log.start().max(log.end().saturating_sub(n)),
         };
         let follows = query.follow
             && container.is_alive()
@@ -98,28 +111,38 @@ impl Reader {
         Reader {
             container: index,
             at,
-            end: (!follows).then_some(end),
+            end: (!follows).then_some(log.end()),
             run: container.run(),
             since_found: query.since == 0,
-            truncations: container.truncations,
-            deaf_from: was_truncated.then_some(end),
+            truncations: log.truncations(),
+            deaf_from: was_truncated.then_some(log.end()),
+            file: log.newest(),
+            goes_back: None,
+            stuck: false,
             query,
         }
     }
 
-    pub(super) fn step<'a>(&mut self, container: &'a Container, dialect: Dialect) -> Step<'a> {
-        let cut_under_us = self.truncations != container.truncations && dialect.truncation_deafens();
-        let over = container.run_end(self.run);
-        if self.end.is_none() && (cut_under_us || self.deaf_from.is_some_and(|from| self.at >= from)) {
+    pub(super) fn step<'a>(
+        &mut self,
+        container: &'a Container,
+        dialect: Dialect,
+        quirks: Quirks,
+    ) -> Step<'a> {
+        let (log, over) = (container.log(), container.run_end(self.run));
+        if self.end.is_none() && self.is_deaf(log, quirks) {
             return if over.is_some() { Step::End } else { Step::Wait };
         }
         let end = self.end.or(over);
-        self.at = self.at.max(container.log_start());
         loop {
-            if end.is_some_and(|end| self.at >= end) {
+            self.at = self.at.max(log.cut());
+            if self.end.is_none() && !self.finds_its_file(container, quirks) {
+                return if over.is_some() { Step::End } else { Step::Wait };
+            }
+            if self.meets_corruption(log, quirks) || end.is_some_and(|end| self.at >= end) {
                 return Step::End;
             }
-            let Some(record) = container.record(self.at) else { return Step::Wait };
+            let Some(record) = log.record(self.at) else { return Step::Wait };
             self.at += 1;
             if self.query.until.is_some_and(|until| record.stamp > until) {
                 self.end = Some(self.at);
@@ -127,6 +150,60 @@ impl Reader {
             }
             if self.passes(record, dialect) {
                 return Step::Record(record);
+            }
+        }
+    }
+
+    /// A truncation has silenced this follow. A new file wakes it.
+    fn is_deaf(&mut self, log: &LogFiles, quirks: Quirks) -> bool {
+        let was_cut = self.truncations != log.truncations();
+        let read_all = self.deaf_from.is_some_and(|from| self.at >= from);
+        if !quirks.truncation_deafens || !was_cut && !read_all {
+            return false;
+        }
+        let Some(file_end) = log.file_end(self.file) else { return true };
+        // Where it stands lies beyond what is left of its file.
+        self.at = self.at.max(file_end);
+        (self.truncations, self.deaf_from) = (log.truncations(), None);
+        false
+    }
+
+    /// Takes a follow that has read its file on to another, as its engine does. False: nothing comes any more.
+    fn finds_its_file(&mut self, container: &Container, quirks: Quirks) -> bool {
+        let log = container.log();
+        if let Some((_, first)) = self.goes_back.take_if(|back| back.0 == self.at) {
+            self.at = first.max(log.cut());
+        }
+        while let Some(end) = log.file_end(self.file).filter(|&end| self.at >= end) {
+            let behind = log.newest() - self.file;
+            self.stuck |= behind > 1 && quirks.rotation_stops_the_slow;
+            if self.stuck {
+                return false;
+            }
+            self.file += 1;
+            if quirks.rotation_outruns_the_slow {
+                self.file = log.newest();
+                self.at = log.newest_start();
+            } else if quirks.rotation_repeats {
+                self.goes_back = repeats(&container.id, self.file).map(|count| (end + count, end));
+            }
+        }
+        true
+    }
+
+    /// Whether the answer ends at something that is no message. Where another file follows, it is passed over with the rest
+    /// of its file.
+    fn meets_corruption(&mut self, log: &LogFiles, quirks: Quirks) -> bool {
+        let Some((at, file_end)) = log.corruption().filter(|_| quirks.corruption_ends_follows) else {
+            return false;
+        };
+        match file_end {
+            None if self.end.is_none() => self.at >= at,
+            _ => {
+                if self.at == at {
+                    self.at = file_end.unwrap_or(log.end());
+                }
+                false
             }
         }
     }
@@ -141,6 +218,14 @@ impl Reader {
         };
         by_time && by_channel
     }
+}
+
+/// How many messages of a new file a follow reads before it begins that file again, if it does: by chance, the same in each
+/// run.
+fn repeats(id: &str, file: usize) -> Option<u64> {
+    let seed = id.bytes().fold(file as u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 60 > 3).then_some(1 + (mixed >> 32) % 40)
 }
 
 /// The bytes of a message, before they are chunked.

@@ -9,6 +9,7 @@ mod conn;
 mod container;
 mod dialect;
 mod events;
+mod files;
 mod hostile;
 mod http;
 mod logs;
@@ -19,7 +20,8 @@ use std::collections::BTreeMap;
 
 pub use conn::ConnId;
 pub use container::{Channel, Container, Driver, Spec, State};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Quirks};
+pub use files::{LogFiles, Logged, Record, Rotation};
 pub use hostile::{ALL as ALL_HOSTILITIES, Hostility};
 pub use stamp::{Nanos, SECOND, rfc3339};
 
@@ -92,6 +94,8 @@ pub struct SimEngine {
     ids: u64,
     /// What is wrong with it.
     pub faults: Faults,
+    /// What its readers do when log files are rotated or spoilt.
+    pub quirks: Quirks,
     /// Every request line, with its time.
     pub requests: Vec<(Nanos, String)>,
 }
@@ -116,6 +120,7 @@ impl SimEngine {
             next_conn: 0,
             ids: seed,
             faults,
+            quirks: dialect.quirks(),
             requests: Vec::new(),
         }
     }
@@ -260,9 +265,20 @@ impl SimEngine {
     }
 
     /// An operator truncates its log file.
-    pub fn truncate(&mut self, name: &str) {
+    pub fn truncate(&mut self, now: Nanos, name: &str) {
         let index = self.must_index(name);
-        self.containers[index].truncate();
+        self.containers[index].log_mut().truncate(now);
+    }
+
+    /// Something that is no message gets into its log file.
+    pub fn corrupt(&mut self, name: &str) {
+        let index = self.must_index(name);
+        self.containers[index].log_mut().corrupt();
+    }
+
+    /// An administrator sets the clock back: stamps may be lower from now on.
+    pub fn clock_was_set_back(&mut self) {
+        self.containers.iter_mut().for_each(Container::clock_was_set_back);
     }
 
     /// An operator deletes its log file.
@@ -297,7 +313,7 @@ impl SimEngine {
         self.process = Process::Up;
         self.events.forget();
         for container in &mut self.containers {
-            container.drain_fifo(now, self.dialect);
+            container.take_up(now, self.dialect);
             if !live_restore && container.is_alive() {
                 container.end(now, self.dialect, 137);
             }

@@ -60,7 +60,7 @@ impl SimEngine {
     }
 
     fn next_message(&mut self, id: ConnId) -> bool {
-        let dialect = self.dialect;
+        let (dialect, quirks) = (self.dialect, self.quirks);
         let Some(conn) = self.conns.get_mut(&id) else { return false };
         let Body::Logs(reader) = &mut conn.body else { return false };
         let container = &self.containers[reader.container];
@@ -68,7 +68,7 @@ impl SimEngine {
         if self.faults.deaf_follows && reader.query.follow {
             return false;
         }
-        match reader.step(container, dialect) {
+        match reader.step(container, dialect, quirks) {
             Step::Wait => return false,
             Step::End => conn.finish(),
             Step::Record(record) => {
@@ -191,7 +191,7 @@ impl SimEngine {
         let head = self.stream_head(now, request, self.dialect.log_type(container.spec.tty, asked));
         let complaint = container.log_unlinked.then(|| unlinked(container));
         let holds_head = self.dialect.is_podman() && query.follow;
-        let reader = Reader::open(index, container, query, self.dialect);
+        let reader = Reader::open(index, container, query, self.dialect, self.quirks);
         if holds_head {
             self.conns.entry(id).and_modify(|conn| conn.late_head = Some(head));
         } else {

@@ -256,7 +256,7 @@ fn a_clock_that_is_set_back_loses_nothing() {
             story.machine.at(3_000, "back", |m| m.engine_up(true));
         }
         // The engine stamps by the clock, so that its times go back too.
-        story.machine.at(2_500, "the clock is set back by an hour", |m| m.wall_step = -3_600_000_000_000);
+        story.machine.at(2_500, "the clock is set back by an hour", |m| m.step_clock(-3_600_000));
         story.machine.at(20_000, "lines", |m| (0..20).for_each(|_| m.line("web", Channel::Stdout, 0)));
         let outcome = story.run_for(60_000);
         let count = outcome.given().len();

@@ -105,6 +105,9 @@ pub const WINDOW: u64 = 64;
 /// The same after a longer absence of the engine, or of docklog.
 pub const WINDOW_AFTER_RESTART: u64 = 1024;
 
+/// Stamps of stdout and stderr of one container may be out of order by so many seconds (seen: 1.9).
+pub const CHANNELS_DIFFER: i64 = 10;
+
 /// Records whose repetition is recognised, per channel of an engine that repeats (most seen: 1,640 in several rotations).
 pub const RECENT: usize = 2048;
 

@@ -415,7 +415,8 @@ impl Core {
             Some((Tail::Last(0), _)) => Begin::Now(self.now.wall),
             Some((tail, since)) => Begin::History { tail, since },
             None if self.rules.no_follow || !running => Begin::History { tail: Tail::All, since: None },
-            None => Begin::Now(self.now.wall),
+            // Of this one nothing had come when the checkpoint was written.
+            None => self.saved.taken.map_or(Begin::Now(self.now.wall), Begin::Restart),
         }
     }
 

@@ -6,6 +6,8 @@
 
 use docklog_protocol::{Channel, Timestamp};
 
+use crate::limits;
+
 /// What of one channel has been delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
@@ -83,6 +85,18 @@ impl Place {
     pub fn last(&self) -> Option<(usize, LastLine)> {
         let half = self.last?;
         Some((half, self.mark(half)?))
+    }
+
+    /// Time of the last line, or of the other channel's if that is earlier: what was written after it may not have been
+    /// delivered. Stamps of the two differ by seconds at the most, so an older one tells nothing.
+    pub fn settled_until(&self) -> Option<Timestamp> {
+        let (half, line) = self.last()?;
+        let other = self.mark(1 - half).map_or(line.time, |other| other.time);
+        Some(line.time.min(if line.time.seconds - other.seconds > limits::CHANNELS_DIFFER {
+            line.time
+        } else {
+            other
+        }))
     }
 
     /// The earlier of both marks: what Podman, whose `tail` is broken, is asked for with `since`.

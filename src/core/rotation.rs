@@ -31,8 +31,11 @@ impl Core {
 
     /// The session has had time to show where it stands. Has it?
     pub(super) fn place_is_due(&mut self, id: StreamId) {
-        if self.permit(id) == 0 {
-            return self.timers.set(Timer::Place(id), self.now.mono.after(limits::HISTORY_COMES)); // it can't have
+        let now = self.now.mono;
+        let Some(container) = self.catalogue.get(id) else { return };
+        let speaks = container.stream.spoke && now.since(container.stream.heard_at) < limits::HISTORY_COMES;
+        if speaks || self.permit(id) == 0 {
+            return self.timers.set(Timer::Place(id), now.after(limits::HISTORY_COMES)); // it is on its way
         }
         self.tell_gap(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };

@@ -312,7 +312,7 @@ impl Core {
         let follow = !self.rules.no_follow && container.running && !container.stream.behind;
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
-        let size = if stream.caught { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
+        let size = if stream.rotated_at.is_some() { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
         let repeats = stream.file_size.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
         let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, repeats);
         if stream.file_size.is_some() {

@@ -558,8 +558,8 @@ impl Window {
         self.by_time = false;
         if std::mem::take(&mut self.lost) {
             let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
-            let since = anchor.map(|anchor| anchor.line).or(self.resumed.last().map(|(_, line)| line));
-            self.gap_from = since.filter(|_| !self.replayed).map(|line| line.time);
+            let since = anchor.map(|anchor| anchor.line.time).or(self.resumed.settled_until());
+            self.gap_from = since.filter(|_| !self.replayed);
         }
         // A line that is taken as ended may stand before one that has been delivered.
         if self.seen[half].record >= self.last_record || self.place.last.is_none() {

@@ -88,6 +88,9 @@ impl<W: World> Turn<W> {
     /// Turns until all is done, or somebody asks to stop. Returns the exit code.
     pub fn run(&mut self) -> i32 {
         let mut now = self.world.now();
+        if self.stateful {
+            self.save(); // what is written from now on, and not settled, can be told
+        }
         loop {
             self.carry_out();
             self.talk();

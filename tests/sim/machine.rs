@@ -64,6 +64,8 @@ pub struct Machine {
     pub checkpoint: Option<Vec<u8>>,
     /// Stdout is docklog's output file.
     pub output: Option<OutputMark>,
+    /// How often docklog was started.
+    pub starts: u64,
     /// When a container started last.
     pub last_start: u64,
     /// Connections for which there are descriptors.
@@ -102,6 +104,7 @@ impl Machine {
             links: BTreeMap::new(),
             checkpoint: None,
             output: None,
+            starts: 0,
             last_start: 0,
             most_links: usize::MAX,
             flips: 0,
@@ -236,6 +239,7 @@ impl Machine {
 
     /// What docklog does before its loop: it takes up its checkpoint, and cuts off what its output file holds beyond.
     pub fn take_up(&mut self, settings: &Settings) -> Saved {
+        self.starts += 1;
         let left = self.checkpoint.as_ref().filter(|_| settings.state.is_some());
         let (saved, settled) = left.map_or_else(Default::default, |bytes| decode(bytes).unwrap());
         self.output = settings.output_file.as_ref().map(|_| {

@@ -126,7 +126,7 @@ impl Outcome {
         let machine = self.machine.machine();
         let tally = &machine.tally;
         assert!(reader_left || tally.violations.is_empty(), "{:?}", tally.violations);
-        let starts = 1 + machine.kills.len() as u64;
+        let starts = machine.starts;
         assert!(tally.clock_reads <= tally.waits + 2 * starts, "one clock reading per turn: {tally:?}");
         for (_, line) in &machine.engine.requests {
             let path = line.split([' ', '?']).nth(1).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The comparison where lines may be lost: each is given once and in order, or lies in a gap that docklog has told of.
 
+use docklog_protocol::Timestamp;
 use std::collections::BTreeMap;
 
 use super::engine::{Logged, Nanos, SimEngine, rfc3339};
@@ -41,17 +42,16 @@ pub enum Repeats {
 impl Gap {
     /// The line's time lies in the gap. A gap over a clock that was set back ends before it begins.
     pub fn covers(&self, line: &Missing) -> bool {
-        let (from, to, time) = (sortable(&self.from), sortable(&self.to), sortable(&line.time));
+        let nanos = |text: &str| Timestamp::parse(text).unwrap().unix_nanos();
+        // The line after the gap may be another channel's, whose stamps are out of order.
+        let (from, to, time) = (nanos(&self.from), nanos(&self.to) + OUT_OF_ORDER, nanos(&line.time));
         let inside = if from <= to { from <= time && time <= to } else { from <= time || time <= to };
         self.id == line.id && inside
     }
 }
 
-/// A time that can be compared as text, however many digits its fraction has.
-fn sortable(time: &str) -> String {
-    let (seconds, fraction) = time.trim_end_matches('Z').split_once('.').unwrap_or((time, ""));
-    format!("{}.{fraction:0<9}", seconds.trim_end_matches('Z'))
-}
+/// Stamps of the two channels differ by less than so many nanoseconds (see `Machine::write`).
+const OUT_OF_ORDER: i64 = 100_000_000;
 
 /// Finds the lines that aren't among what one docklog after another gave out.
 ///

@@ -9,3 +9,4 @@ mod hostile;
 mod idle;
 mod lines;
 mod outlets;
+mod rotation;

@@ -32,6 +32,7 @@ mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use child::Docklog;
@@ -61,12 +62,7 @@ pub fn run(typed: impl IntoIterator<Item = impl Into<OsString>>) -> i32 {
             return 2;
         }
     };
-    let simulated = options.simulate.then(|| Simulated::start(options.rate)).transpose();
-    let verdict = simulated.and_then(|simulated| {
-        let socket = simulated.as_ref().map_or(socket, Simulated::socket);
-        soak(&options, &socket)
-    });
-    match verdict {
+    match soak(&options, socket) {
         Ok(good) => i32::from(!good),
         Err(error) => {
             say_aside(&format!("soak: {error}"));
@@ -76,8 +72,10 @@ pub fn run(typed: impl IntoIterator<Item = impl Into<OsString>>) -> i32 {
 }
 
 /// The whole course. What it has started and made is gone when it returns, whichever way it does.
-fn soak(options: &Options, socket: &std::path::Path) -> Result<bool, String> {
-    let interrupt = Interrupt::new()?;
+fn soak(options: &Options, socket: PathBuf) -> Result<bool, String> {
+    let interrupt = Interrupt::new()?; // before any other thread, so that none of them gets the signals
+    let simulated = options.simulate.then(|| Simulated::start(options.rate)).transpose()?;
+    let socket = &simulated.as_ref().map_or(socket, Simulated::socket);
     announce(options, socket)?;
     let workload = Workload::start(Api::at(socket), options, &interrupt)?;
     let mut docklog = Docklog::start(socket, options, Ledger::new(workload.names()))?;
@@ -99,7 +97,7 @@ fn soak(options: &Options, socket: &std::path::Path) -> Result<bool, String> {
     Ok(good)
 }
 
-fn announce(options: &Options, socket: &std::path::Path) -> Result<(), String> {
+fn announce(options: &Options, socket: &Path) -> Result<(), String> {
     let Options { containers, rate, .. } = options;
     let engine = match options.simulate {
         true => "a simulated engine".to_owned(),
@@ -119,8 +117,9 @@ fn announce(options: &Options, socket: &std::path::Path) -> Result<(), String> {
 fn watch(docklog: &mut Docklog, options: &Options, interrupt: &Interrupt) -> Result<Vec<Row>, String> {
     if !docklog.wait(Instant::now() + limits::SOAK_OPEN, interrupt, |ledger| ledger.silent() == 0)? {
         let (silent, all) = (docklog.ledger().silent(), 2 * options.containers);
+        let faults = docklog.ledger().faults().join("\n  ");
         return Err(format!(
-            "{silent} of {all} streams brought no line within {} s. What docklog says stands above; 'docker logs' tells whether the containers write",
+            "{silent} of {all} streams brought no line within {} s. What docklog says stands above; 'docker logs' tells whether the containers write\n  {faults}",
             limits::SOAK_OPEN.as_secs()
         ));
     }

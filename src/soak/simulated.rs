@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, sleep};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use docklog_protocol::Timestamp;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::line;
 use super::workload::lock;
@@ -107,9 +107,7 @@ impl Container {
     }
 
     fn inspected(&self) -> Value {
-        let time = |nanos: Option<i64>| {
-            nanos.map_or("0001-01-01T00:00:00Z".to_owned(), |n| Timestamp::from_unix_nanos(n).to_string())
-        };
+        let time = |nanos: Option<i64>| nanos.map_or("0001-01-01T00:00:00Z".to_owned(), rfc3339);
         json!({
             "Id": self.id, "Name": format!("/{}", self.name),
             "State": { "Status": self.state(), "Running": self.runs(), "Paused": false,
@@ -224,8 +222,7 @@ impl Engine {
         let (follow, stamped) = (flag("follow"), flag("timestamps"));
         reply.head(FRAMES)?;
         let mut next = None;
-        loop {
-            let Some(Container { started: Some(started), ended, .. }) = self.find(id) else { break };
+        while let Some(Container { started: Some(started), ended, .. }) = self.find(id) {
             // What is due by now, or was by the end: record 0 at the start, then `rate` of them per second.
             let span = i128::from(ended.unwrap_or_else(now) - started).max(0);
             let due = i64::try_from(span * i128::from(self.rate) / 1_000_000_000).unwrap_or(0) + 1;
@@ -256,9 +253,16 @@ fn now() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// As the engine writes times.
+fn rfc3339(nanos: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (date, (hour, minute, second, nanos)) = (time.date(), time.time().as_hms_nano());
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+}
+
 fn frame(record: i64, at: Option<i64>) -> Vec<u8> {
     let (stream, number) = (usize::from(record % 2 != 0), record.unsigned_abs() / 2 + 1);
-    let stamp = at.map_or_else(String::new, |at| format!("{} ", Timestamp::from_unix_nanos(at)));
+    let stamp = at.map_or_else(String::new, |at| rfc3339(at) + " ");
     let text = format!("{stamp}{}\n", line::write(stream, number));
     let mut frame = vec![if stream == 0 { 1 } else { 2 }, 0, 0, 0];
     frame.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_be_bytes());

@@ -148,13 +148,12 @@ impl Outcome<'_> {
         let minutes = last.elapsed.as_secs_f64() / 60.0;
         let mut text =
             format!("{:<24}{:>12}{:>12}{:>12}{:>14}\n", "", "baseline", "final", "growth", "per minute");
-        let figures: [(&str, fn(&Figures) -> u64); 3] = [
-            ("threads", |figures| figures.threads),
-            ("descriptors", |figures| figures.descriptors),
-            ("RSS KiB", |figures| figures.rss),
-        ];
-        for (what, of) in figures {
-            let (first, last) = (of(&first.figures), of(&last.figures));
+        let (a, b) = (first.figures, last.figures);
+        for (what, first, last) in [
+            ("threads", a.threads, b.threads),
+            ("descriptors", a.descriptors, b.descriptors),
+            ("RSS KiB", a.rss, b.rss),
+        ] {
             let growth = last.cast_signed() - first.cast_signed();
             let rate = if minutes > 0.0 { growth as f64 / minutes } else { 0.0 };
             let _ = writeln!(text, "{what:<24}{first:>12}{last:>12}{growth:>+12}{rate:>+14.2}");

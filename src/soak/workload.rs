@@ -51,8 +51,7 @@ impl Workload {
         })?;
         workload.each(|name| {
             interrupt.check()?;
-            workload.api.call("POST", &format!("/containers/{name}/start"), None)?;
-            Ok(())
+            workload.post(&format!("/containers/{name}/start"))
         })?;
         Ok(workload)
     }
@@ -67,7 +66,7 @@ impl Workload {
     /// # Errors
     /// If the engine refuses.
     pub(super) fn stop(&self) -> Result<(), String> {
-        self.each(|name| Ok(drop(self.api.call("POST", &format!("/containers/{name}/stop?t=0"), None)?)))
+        self.each(|name| self.post(&format!("/containers/{name}/stop?t=0")))
     }
 
     /// The last numbers that each container wrote, by the engine's own log.
@@ -114,6 +113,10 @@ impl Workload {
             Ok(_) => lock(&self.made).push(name.to_owned()),
         }
         Ok(())
+    }
+
+    fn post(&self, path: &str) -> Result<(), String> {
+        self.api.call("POST", path, None).map(drop).map_err(String::from)
     }
 
     fn each(&self, act: impl Fn(&str) -> Result<(), String> + Sync) -> Result<(), String> {

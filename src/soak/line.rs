@@ -5,7 +5,7 @@
 pub(super) const TAGS: [&str; 2] = ["out", "err"];
 
 /// How a line ends: makes it as long as log lines are. A shell leaves it as it is between double quotes.
-pub(super) const FILLER: &str = "GET /orders/4711 200 17ms 10.0.3.44 'curl/8.5.0' trace=7f3a9c01d2";
+pub(super) const FILLER: &str = "GET /orders/4711 200 17ms 10.0.3.44 'curl/8.5.0' trace=7f3a9c01d2e4b586";
 
 /// A line, without its newline.
 pub(super) fn write(stream: usize, number: u64) -> String {

@@ -33,17 +33,16 @@ pub(super) const HEAD: &str =
 impl Row {
     /// The row, as wide as the head.
     pub(super) fn text(&self) -> String {
-        let count =
-            |of: fn(Counts) -> u64| self.counts.map_or("-".to_owned(), |counts| of(counts).to_string());
+        let count = |count: Option<u64>| count.map_or("-".to_owned(), |count| count.to_string());
         format!(
             "{:>7}  {:>7}  {:>11}  {:>7}  {:>14}  {:>9}  {:>6}  {:>10}  {:>4}  {:>7}",
             clock(self.elapsed),
             self.figures.threads,
             self.figures.descriptors,
             self.figures.rss,
-            count(|counts| counts.open),
-            count(|counts| counts.rotations),
-            count(|counts| counts.errors),
+            count(self.counts.map(|counts| counts.open)),
+            count(self.counts.map(|counts| counts.rotations)),
+            count(self.counts.map(|counts| counts.errors)),
             self.totals.lines,
             self.totals.lost,
             self.totals.doubled,
@@ -88,13 +87,14 @@ impl Outcome<'_> {
     /// The targets, each with what was found.
     pub(super) fn targets(&self) -> Vec<Target> {
         let (first, last) = self.ends();
-        let growth =
-            |of: fn(Figures) -> u64| of(last.figures).cast_signed() - of(first.figures).cast_signed();
-        let grown = |what, growth: i64| Target::new(what, "+0", format!("{growth:+}"), growth <= 0);
+        let grown = |what, first: u64, last: u64| {
+            let growth = last.cast_signed() - first.cast_signed();
+            Target::new(what, "+0", format!("{growth:+}"), growth <= 0)
+        };
         let none = |what, count: u64| Target::new(what, "0", count.to_string(), count == 0);
         vec![
-            grown("threads", growth(|figures| figures.threads)),
-            grown("descriptors", growth(|figures| figures.descriptors)),
+            grown("threads", first.figures.threads, last.figures.threads),
+            grown("descriptors", first.figures.descriptors, last.figures.descriptors),
             self.memory(),
             self.rotations(),
             none("lost", self.totals.lost),

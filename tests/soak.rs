@@ -57,7 +57,7 @@ fn nothing_is_lost_or_leaked_over_rotations() {
 #[test]
 fn each_interval_has_its_row() {
     let args = ["--simulate", "--containers", "2", "--duration", "2s", "--interval", "1s"];
-    let output = run("rows", &[&args[..], &["--rotate-every", "off"]].concat());
+    let output = run("rows", &[&args[..], &["--rotate-every", "0"]].concat());
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{table}{}", text(&output.stderr));
     let rows: Vec<&str> = table.lines().skip_while(|line| !line.starts_with("elapsed")).skip(1).collect();
@@ -69,7 +69,7 @@ fn each_interval_has_its_row() {
 #[test]
 fn an_interrupt_leaves_nothing_behind() {
     for (name, signal) in [("int", Signal::SIGINT), ("term", Signal::SIGTERM)] {
-        let (mut command, folder) = soak(name, &["--simulate", "--containers", "2", "--rotate-every", "off"]);
+        let (mut command, folder) = soak(name, &["--simulate", "--containers", "2", "--rotate-every", "0"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         while std::fs::read_dir(&folder).unwrap().count() == 0 {

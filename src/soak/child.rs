@@ -84,9 +84,7 @@ impl Docklog {
         let mut command = Command::new(&program);
         command.args(["-o", "json", "--tail", "all", "--label", &format!("{LABEL}={}", std::process::id())]);
         command.arg("-H").arg(format!("unix://{}", socket.display()));
-        if let Some((_, every)) = &options.rotate_every {
-            command.args(["--rotate-every", every]);
-        }
+        command.args(["--rotate-every", options.rotate_every.as_ref().map_or("0", |(_, every)| every)]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0); // Ctrl-C is for us: docklog must go on until we have counted
         let process =

@@ -117,9 +117,9 @@ fn announce(options: &Options, socket: &Path) -> Result<(), String> {
 fn watch(docklog: &mut Docklog, options: &Options, interrupt: &Interrupt) -> Result<Vec<Row>, String> {
     if !docklog.wait(Instant::now() + limits::SOAK_OPEN, interrupt, |ledger| ledger.silent() == 0)? {
         let (silent, all) = (docklog.ledger().silent(), 2 * options.containers);
-        let faults = docklog.ledger().faults().join("\n  ");
+        let faults: String = docklog.ledger().faults().iter().map(|fault| format!("\n  {fault}")).collect();
         return Err(format!(
-            "{silent} of {all} streams brought no line within {} s. What docklog says stands above; 'docker logs' tells whether the containers write\n  {faults}",
+            "{silent} of {all} streams brought no line within {} s. What docklog says stands above; 'docker logs' tells whether the containers write{faults}",
             limits::SOAK_OPEN.as_secs()
         ));
     }

@@ -65,7 +65,7 @@ each line, and watches threads, descriptors and memory. Removes the containers a
       --containers N         how many containers (50)
       --duration SPAN        how long, from the moment that all streams are open (30m)
       --interval SPAN        time between two rows of the table (1m)
-      --rotate-every SPAN    docklog closes and resumes each stream this often; off: not at all (3m)
+      --rotate-every SPAN    docklog closes and resumes each stream this often; 0: never (3m)
       --rate N               lines per second that each container writes, both streams together (100)
       --image IMAGE          an image with sh and sleep (busybox)
       --log-driver DRIVER    the containers' log driver (the engine's default)
@@ -126,7 +126,7 @@ impl Options {
             "rate" => self.rate = number(name, &value, limits::SOAK_RATE)?,
             "duration" => self.duration = span(name, &value)?,
             "interval" => self.interval = span(name, &value)?,
-            "rotate-every" if value == "off" => self.rotate_every = None,
+            "rotate-every" if value == "0" => self.rotate_every = None,
             "rotate-every" => self.rotate_every = Some((span(name, &value)?, value)),
             "log-driver" => self.log_driver = Some(value),
             "log-opt" => match value.split_once('=') {
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(options.rotate_every, Some((Duration::from_secs(90), "1m30s".to_owned())));
         assert_eq!(options.log_opts, [("a".to_owned(), "b=c".to_owned())]);
         assert_eq!(options.host.as_deref(), Some("unix:///run/e.sock"));
-        assert!(Options::parse(["--rotate-every", "off"]).expect("fine").rotate_every.is_none());
+        assert!(Options::parse(["--rotate-every", "0"]).expect("fine").rotate_every.is_none());
     }
 
     #[test]

@@ -17,11 +17,12 @@
 //! | `line` | a line of the containers |
 //! | `ledger` | which lines came |
 //! | `table` | rows, growth, verdict |
-//! | `simulated` | an engine for `--simulate` |
+//! | `simulated`, `http` | an engine for `--simulate`, and its side of HTTP |
 //! | `interrupt` | SIGINT, SIGTERM |
 
 mod child;
 mod engine_api;
+mod http;
 mod interrupt;
 mod ledger;
 mod line;

@@ -5,7 +5,7 @@
 //! `tests/sim/engine`.)
 
 use std::fs::DirBuilder;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::http::{JSON, Reply, Request};
 use super::line;
 use super::workload::lock;
 
 /// Pause between two looks at what is due. Each record is a chunk of its own all the same.
 const BEAT: Duration = Duration::from_millis(10);
 
-const JSON: &str = "application/json";
 const FRAMES: &str = "application/vnd.docker.multiplexed-stream";
 
 /// The engine, until this is dropped.
@@ -130,7 +130,7 @@ impl Container {
 impl Engine {
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         let request = Request::read(&stream)?;
-        let mut reply = Reply { stream, chunked: request.http11 };
+        let mut reply = Reply::to(&request, stream);
         let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
         let path = match path.first() {
             Some(version) if version.starts_with("v1.") => &path[1..],
@@ -234,10 +234,10 @@ impl Engine {
                     + i64::try_from(i128::from(record) * 1_000_000_000 / i128::from(self.rate)).unwrap_or(0);
                 reply.add(&mut pieces, &frame(record, stamped.then_some(at)));
                 if pieces.len() > 64 * 1024 {
-                    reply.stream.write_all(&std::mem::take(&mut pieces))?;
+                    reply.send(&std::mem::take(&mut pieces))?;
                 }
             }
-            reply.stream.write_all(&pieces)?;
+            reply.send(&pieces)?;
             next = Some(due.max(first));
             if !follow || ended.is_some() {
                 break;
@@ -268,90 +268,4 @@ fn frame(record: i64, at: Option<i64>) -> Vec<u8> {
     frame.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_be_bytes());
     frame.extend_from_slice(text.as_bytes());
     frame
-}
-
-struct Request {
-    method: String,
-    path: String,
-    query: String,
-    http11: bool,
-    body: Value,
-}
-
-impl Request {
-    fn read(stream: &UnixStream) -> io::Result<Self> {
-        let mut lines = BufReader::new(stream);
-        let mut first = String::new();
-        lines.read_line(&mut first)?;
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            lines.read_line(&mut header)?;
-            if header.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap_or(0);
-            }
-        }
-        let mut body = Vec::new();
-        lines.take(length).read_to_end(&mut body)?;
-        let mut words = first.split_whitespace().map(str::to_owned);
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let http11 = words.next().is_some_and(|version| version == "HTTP/1.1");
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let (path, query) = (path.to_owned(), query.to_owned());
-        Ok(Self { method, path, query, http11, body: serde_json::from_slice(&body).unwrap_or_default() })
-    }
-
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == name)
-            .map(|p| p.1)
-    }
-}
-
-/// An answer: chunked for HTTP/1.1, until the connection's end for 1.0.
-struct Reply {
-    stream: UnixStream,
-    chunked: bool,
-}
-
-impl Reply {
-    fn whole(&mut self, status: u16, body: &Value) -> io::Result<()> {
-        let body = if body.is_null() { String::new() } else { format!("{body}\n") };
-        let reason = if status < 400 { "OK" } else { "Not Found" };
-        let head = format!("HTTP/1.1 {status} {reason}\r\nContent-Type: {JSON}\r\nConnection: close\r\n");
-        let length =
-            if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        self.stream.write_all(format!("{head}{length}\r\n{body}").as_bytes())
-    }
-
-    fn head(&mut self, kind: &str) -> io::Result<()> {
-        let coding = if self.chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n{coding}\r\n");
-        self.stream.write_all(head.as_bytes())
-    }
-
-    fn add(&self, pieces: &mut Vec<u8>, piece: &[u8]) {
-        if self.chunked {
-            pieces.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-        }
-        pieces.extend_from_slice(piece);
-        if self.chunked {
-            pieces.extend_from_slice(b"\r\n");
-        }
-    }
-
-    fn piece(&mut self, piece: &[u8]) -> io::Result<()> {
-        let mut pieces = Vec::new();
-        self.add(&mut pieces, piece);
-        self.stream.write_all(&pieces)
-    }
-
-    fn last(&mut self) -> io::Result<()> {
-        self.stream.write_all(if self.chunked { b"0\r\n\r\n" } else { b"" })
-    }
 }

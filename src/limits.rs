@@ -165,3 +165,23 @@ pub const STOP: Duration = Duration::from_millis(900);
 
 /// Columns that the aligned container names of the pretty output may take.
 pub const NAME_COLUMNS: usize = 32;
+
+/// `docklog soak`: containers at the most, and lines per second of each.
+pub const SOAK_CONTAINERS: usize = 999;
+/// See [`SOAK_CONTAINERS`].
+pub const SOAK_RATE: u32 = 100_000;
+
+/// `docklog soak`: time for the engine to answer. Starting many containers on a small machine takes its time.
+pub const SOAK_ANSWER: Duration = Duration::from_secs(120);
+
+/// `docklog soak`: time until each stream has brought its first line.
+pub const SOAK_OPEN: Duration = Duration::from_secs(60);
+
+/// `docklog soak`: time for the last lines to arrive, once the containers have ended.
+pub const SOAK_LAST: Duration = Duration::from_secs(30);
+
+/// `docklog soak`: time for docklog to tell its counts. It does so in the next turn of its loop.
+pub const SOAK_COUNTS: Duration = Duration::from_secs(2);
+
+/// `docklog soak`: time for docklog to end after SIGTERM. It promises one second; a busy machine may need more.
+pub const SOAK_END: Duration = Duration::from_secs(5);

@@ -77,6 +77,21 @@ fn only_the_shell_knows_the_reactor() {
     }
 }
 
+/// docklog proper is one thread that only asks. Its soak test is another matter, and alone in that.
+#[test]
+fn one_thread_that_starts_nothing() {
+    let banned = ["thread::", "process::Command", "process::{Child", "net::UnixStream", "POST", "DELETE"];
+    for (path, text) in sources("src") {
+        let proper = !path.components().any(|part| part.as_os_str() == "soak");
+        let own_socket = path.ends_with("shell/host.rs");
+        for line in product(&text).lines().map(|line| line.split("//").next().unwrap()).filter(|_| proper) {
+            let found = banned.iter().find(|word| line.contains(*word));
+            let allowed = own_socket && line == "use mio::net::UnixStream;";
+            assert!(found.is_none() || allowed, "{}: {}", path.display(), found.unwrap());
+        }
+    }
+}
+
 #[test]
 fn nothing_writes_around_the_outlets() {
     assert_absent("src", &["println!", "eprintln!", "print!(", "std::process::exit"], &[]);

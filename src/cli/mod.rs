@@ -135,7 +135,10 @@ impl Args {
 }
 
 /// Runs docklog with a command line (without the program's name). Returns the exit code.
-pub fn run_with(typed: Vec<OsString>) -> i32 {
+pub fn run_with(mut typed: Vec<OsString>) -> i32 {
+    if typed.first().is_some_and(|word| word == "soak") {
+        return crate::soak::run(typed.split_off(1));
+    }
     let args = match Args::parse(typed) {
         Ok(args) => args,
         Err(error) => return complain(&error, 2),

@@ -72,6 +72,8 @@ impl Core {
         if !lost && reader.window().is_lost() {
             self.counts.lost_places += 1;
             stream.short_lease = true;
+            let name = container.source.name.clone();
+            self.say(Notice::PlaceLost { name });
         }
         again
     }

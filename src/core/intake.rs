@@ -45,6 +45,7 @@ impl Core {
             return self.engine_error(id, record.text);
         }
         (stream.spoke, stream.heard) = (true, true);
+        let gaps = self.counts.gaps;
         let mut delivery = Delivery {
             source: &container.source,
             rules: &self.rules,
@@ -55,6 +56,9 @@ impl Core {
         };
         if !reader.take(record, &mut |news| delivery.take(news)) {
             return self.reopen(id);
+        }
+        if self.counts.gaps > gaps {
+            return self.say_gap(id, gaps);
         }
         if !stream.live && !reader.window().is_searching() {
             self.is_live(id);
@@ -104,6 +108,7 @@ impl Core {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
+        let gaps = self.counts.gaps;
         let mut delivery = Delivery {
             source: &container.source,
             rules: &self.rules,
@@ -114,7 +119,18 @@ impl Core {
         };
         act(reader, &mut |news| delivery.take(news));
         let frame = stream.frame_held;
+        self.say_gap(id, gaps);
         self.fed(id, frame);
+    }
+
+    /// Says that lines are missing, if that has turned out since there were so many gaps.
+    fn say_gap(&mut self, id: StreamId, before: u64) {
+        if self.counts.gaps > before
+            && let Some(container) = self.catalogue.get(id)
+        {
+            let name = container.source.name.clone();
+            self.say(Notice::Gap { name });
+        }
     }
 
     /// Tells of lines that are known to be missing, though no line follows them yet.

@@ -53,6 +53,10 @@ pub enum Notice {
     Forbidden { name: String, message: String },
     /// Reading its log has failed repeatedly, and is tried on.
     LogTrouble { name: String, detail: String },
+    /// The engine has deleted, or skipped, what wasn't read yet.
+    Gap { name: String },
+    /// Where a stream stood can't be found any more: its log was truncated, replaced or damaged.
+    PlaceLost { name: String },
     /// More containers than the catalogue holds.
     TooMany { name: String, limit: usize },
     /// Part of what the engine holds about its containers could not be understood.
@@ -68,6 +72,7 @@ impl Notice {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Joined { .. } | Self::Left { .. } => Weight::News,
+            Self::PlaceLost { .. } => Weight::Detail, // a gap says it, if there is one
             Self::EngineHere { .. } | Self::Watching { .. } => Weight::Detail,
             _ => Weight::Warning,
         }
@@ -120,6 +125,14 @@ impl fmt::Display for Notice {
             Self::LogTrouble { name, detail } => {
                 write!(f, "{name}: the engine can't give its log: {detail}; asking again, ever more slowly")
             }
+            Self::Gap { name } => write!(
+                f,
+                "{name}: lines are missing: the engine deleted or skipped them before they could be read (the output says where; a larger max-size or max-file of its log driver helps)"
+            ),
+            Self::PlaceLost { name } => write!(
+                f,
+                "{name}: the last line read is not in its log any more (truncated? replaced?): going on with what is newer"
+            ),
             Self::TooMany { name, limit } => {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }

@@ -11,9 +11,9 @@ use super::timers::Timer;
 use crate::limits;
 
 impl Core {
-    /// This stream has bytes to be read, but no permit.
+    /// This stream has bytes to be read, but no permit. If that is not for want of memory, it only waits for its format.
     pub fn starved(&mut self, id: StreamId) {
-        if self.rules.no_follow || self.exit.is_some() || self.permit(id) > 0 {
+        if self.rules.no_follow || self.exit.is_some() || self.memory.permit() > 0 {
             return;
         }
         let Some(container) = self.catalogue.get_mut(id) else { return };
@@ -27,9 +27,9 @@ impl Core {
     /// open the engine can't delete its files.
     pub(super) fn park(&mut self) {
         let now = self.now.mono;
+        let starving = self.memory.permit() == 0;
         let mut waiting = false;
         for id in self.catalogue.streams() {
-            let starving = self.permit(id) == 0;
             let Some(container) = self.catalogue.get_mut(id) else { continue };
             let stream = &mut container.stream;
             if !std::mem::take(&mut stream.starved) || !starving {

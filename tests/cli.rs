@@ -140,3 +140,61 @@ fn a_closed_stdout_ends_it_quietly() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_second_docklog_on_one_state_is_turned_away() {
+    let socket = nowhere("state");
+    let state = socket.with_file_name("state");
+    let first = spawn(&socket, &["--state", state.to_str().unwrap()]);
+    while !state.join("checkpoint.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = run(&["--state", state.to_str().unwrap()]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another docklog uses it"), "{}", text(&second.stderr));
+    stop(first, Signal::SIGTERM);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_kept_and_the_way_out_told() {
+    let state = nowhere("damaged").with_file_name("state");
+    std::fs::create_dir_all(&state).unwrap();
+    std::fs::write(state.join("checkpoint.jsonl"), b"\x7fELF").unwrap();
+    let output = run(&["--state", state.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("line 1") && said.contains("move it away"), "{said}");
+    assert_eq!(std::fs::read(state.join("checkpoint.jsonl")).unwrap(), b"\x7fELF");
+}
+
+#[test]
+fn an_output_file_that_cannot_be_one_is_named() {
+    for (args, code, part) in [
+        (&["--output-file", "/dev/full"][..], 1, "not a regular file"),
+        (&["--output-file", "/nowhere/at/all"], 1, "/nowhere/at/all"),
+        (&["--output-file", "f", "-o", "pretty"], 2, "JSON lines"),
+        (&["--rotate-every", "soon"], 2, "a span such as 5m"),
+        (&["--rotate-every", "1ms"], 2, "100ms or more"),
+        (&["--max-streams", "0"], 2, "1 or more"),
+    ] {
+        let output = run(args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(part), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn counts_are_said_on_demand_and_rotation_is_no_end() {
+    let socket = nowhere("counts");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let child = spawn(&socket, &[]);
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    std::thread::sleep(Duration::from_millis(300));
+    kill(pid, Signal::SIGUSR1).unwrap();
+    kill(pid, Signal::SIGUSR2).unwrap();
+    let output = stop(child, Signal::SIGTERM);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said.starts_with("docklog: counts {") && said.contains("\"rotations\":0"), "{said}");
+}

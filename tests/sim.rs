@@ -5,7 +5,7 @@
 //! - `DOCKLOG_SEEDS=1000` tries so many seeds instead of the usual few, `DOCKLOG_FIRST=500` begins elsewhere.
 //! - `RUST_LOG=docklog=trace … --nocapture` shows what docklog does, `DOCKLOG_DUMP=name` a container's log as the engine has it.
 
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "sim/mod.rs"]
 mod sim;

@@ -248,6 +248,22 @@ impl Outcome {
         format!("the last requests, newest first:\n{}", lines.join("\n"))
     }
 
+    /// The longest time, in milliseconds, from a line's stamp to its writing.
+    pub fn longest_wait(&self) -> u64 {
+        let machine = self.machine.machine();
+        let mut end = 0;
+        let mut longest = 0;
+        for line in machine.stdout.taken.split_inclusive(|&byte| byte == b'\n') {
+            end += line.len();
+            let value: serde_json::Value = serde_json::from_slice(line).unwrap();
+            let Some(stamp) = value["time"].as_str().and_then(Timestamp::parse) else { continue };
+            let written = machine.stdout.times.partition_point(|&(_, taken)| taken < end);
+            let written = super::machine::EPOCH + machine.stdout.times[written].0;
+            longest = longest.max(written.saturating_sub(stamp.unix_nanos().unsigned_abs()));
+        }
+        longest / MS
+    }
+
     /// How often stderr says this.
     pub fn said(&self, what: &str) -> usize {
         self.stderr.lines().filter(|line| line.contains(what)).count()

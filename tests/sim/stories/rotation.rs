@@ -208,6 +208,9 @@ fn streams_take_turns_when_there_are_too_many() {
     }
     let outcome = story.run_for(120_000);
     outcome.assert_all();
+    let longest = outcome.longest_wait();
+    println!("1,000 containers, 100 sessions: a line waited {longest} ms at the most");
+    assert!(longest < 20_000, "ten turns of a second, and their openings: {longest} ms");
     let open = outcome.machine.machine().tally.most_open;
     // Inspects come on top, each a short one.
     assert!(open <= 100 + 128, "{open} connections at a time");

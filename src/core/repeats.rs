@@ -13,8 +13,8 @@ use crate::limits;
 /// What a follow has brought lately, on one channel.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    /// Times of records before the newest, rising.
-    times: VecDeque<Timestamp>,
+    /// Times of records before the newest, rising, in nanoseconds.
+    times: VecDeque<i64>,
     newest: Option<Newest>,
     /// The engine is sending again what it has sent; of the newest time, so many parts.
     repeating: Option<u32>,
@@ -41,14 +41,14 @@ impl Repeats {
         if time == newest.time {
             return self.is_part_again(newest, print, part);
         }
-        if time < newest.time && self.times.binary_search(&time).is_ok() {
+        if time < newest.time && self.times.binary_search(&time.unix_nanos()).is_ok() {
             self.repeating = Some(0);
             return true;
         }
         if time < newest.time {
             self.times.clear(); // the clock was set back
         } else {
-            self.times.push_back(newest.time);
+            self.times.push_back(newest.time.unix_nanos());
             if self.times.len() > limits::RECENT {
                 self.times.pop_front();
             }

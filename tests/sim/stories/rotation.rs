@@ -245,3 +245,27 @@ fn an_engine_that_is_killed_leaves_no_line_behind() {
         }
     }
 }
+
+#[test]
+fn the_checkpoint_forgets_containers_that_are_gone_and_keeps_those_that_are_only_stopped() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "--state", "s"]);
+    for name in ["stays", "stops", "removed", "removed_meanwhile"] {
+        story.machine.run(plain(name));
+        writes(&mut story.machine, name, 100, 3_000, 50);
+    }
+    story.machine.at(3_500, "stop", |m| m.die("stops"));
+    story.machine.at(4_000, "remove", |m| {
+        m.die("removed");
+        m.remove("removed");
+    });
+    story.machine.at(7_000, "while nobody looks", |m| {
+        m.die("removed_meanwhile");
+        m.remove("removed_meanwhile");
+    });
+    let outcome = story.kills(&[(6_000, 8_000)]).run_for(20_000);
+    let machine = outcome.machine.machine();
+    let checkpoint = String::from_utf8(machine.checkpoint.clone().unwrap()).unwrap();
+    let kept = |name: &str| machine.engine.find(name).is_some_and(|c| checkpoint.contains(&c.id));
+    assert!(kept("stays") && kept("stops"), "{checkpoint}");
+    assert_eq!(checkpoint.lines().count(), 2 + 2, "{checkpoint}");
+}

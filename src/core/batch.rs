@@ -149,16 +149,17 @@ impl Batch {
             + self.places.len() * size_of::<(StreamId, Place)>()
     }
 
-    /// Makes it empty for its next use. Buffers that a burst has grown are given back.
+    /// Makes it empty for its next use, which will need about as much as this one did: what a burst has grown is given back
+    /// when it is over.
     pub fn clear(&mut self) {
-        const KEPT: usize = 256 * 1024;
+        const KEPT: usize = 16 * 1024;
+        self.bytes.shrink_to((2 * self.bytes.len()).max(KEPT));
+        self.entries.shrink_to((2 * self.entries.len()).max(KEPT / size_of::<Entry>()));
+        self.sources.shrink_to((2 * self.sources.len()).max(KEPT / size_of::<Rc<Source>>()));
         self.bytes.clear();
         self.entries.clear();
         self.sources.clear();
-        self.gaps.clear();
-        self.places.clear();
-        self.bytes.shrink_to(KEPT);
-        self.entries.shrink_to(KEPT / size_of::<Entry>());
-        self.sources.shrink_to(1024);
+        self.gaps = Vec::new();
+        self.places = Vec::new();
     }
 }

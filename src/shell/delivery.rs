@@ -83,8 +83,9 @@ impl Delivery {
     fn refill(&mut self, core: &mut Core) -> bool {
         while self.written == self.piece.len() {
             self.settle(core);
+            // Room for another piece like this one: what a burst has grown is given back when it is over.
+            self.piece.shrink_to((2 * self.piece.len()).clamp(4096, 2 * limits::OUTLET_PIECE));
             self.piece.clear();
-            self.piece.shrink_to(2 * limits::OUTLET_PIECE);
             self.written = 0;
             let Some((mut batch, mut next)) =
                 self.batch.take().or_else(|| core.take_batch().map(|batch| (batch, 0)))

@@ -144,6 +144,9 @@ pub const CHECKPOINT: u64 = 64 << 20;
 /// The `local` driver's `max-size` unless set.
 pub const LOCAL_FILE: u64 = 20 << 20;
 
+/// From one audit of a stream to the next.
+pub const AUDIT: Duration = Duration::from_secs(1);
+
 /// Bytes that an engine writes to its log file beside the text of a record.
 pub const RECORD_OVERHEAD: u64 = 80;
 

@@ -39,18 +39,20 @@ pub(super) fn is_due(stream: &mut super::stream::Stream, record: &Record<'_>, no
     let (Some(size), Some(stamp)) = (stream.file_size, record.stamp) else { return false };
     stream.carried += record.text.len() as u64 + limits::RECORD_OVERHEAD;
     let late = now.wall.unix_nanos().saturating_sub(stamp.time.unix_nanos());
-    let limit = size / limits::LOGGED_PER_MILLISECOND * 1_000_000;
+    let limit = size.saturating_mul(1_000_000) / limits::LOGGED_PER_MILLISECOND;
     stream.lagged |= late > i64::try_from(limit).unwrap_or(i64::MAX);
-    stream.carried >= size / 2
+    // Whoever chooses tiny files must not choose an audit per line.
+    stream.carried >= size / 2 && now.mono.since(stream.audited_at) >= limits::AUDIT
 }
 
 impl Core {
     /// Half a log file has gone by: count anew from here, or compare first.
     pub(super) fn audit(&mut self, id: StreamId) {
+        let now = self.now.mono;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
-        stream.carried = 0;
+        (stream.carried, stream.audited_at) = (0, now);
         if !std::mem::take(&mut stream.lagged) {
             return reader.window_mut().anchor_here();
         }

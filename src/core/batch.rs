@@ -146,7 +146,6 @@ impl Batch {
             + self.entries.len() * size_of::<Entry>()
             + self.sources.len() * size_of::<Rc<Source>>()
             + self.gaps.len() * size_of::<(u32, Gap)>()
-            + self.places.len() * size_of::<(StreamId, Place)>()
     }
 
     /// Makes it empty for its next use, which will need about as much as this one did: what a burst has grown is given back

@@ -18,6 +18,8 @@ pub struct Container {
     pub running: bool,
     /// It was removed: forget it once its session has ended.
     pub gone: bool,
+    /// That was told by an event or the list, not by a refusal alone, which may be a proxy's.
+    pub destroyed: bool,
     /// Number of the last list that it was in.
     pub listed: u32,
     /// Number of the list that was last asked for when an event told of it. What an event says is newer than that list.

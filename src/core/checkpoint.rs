@@ -241,11 +241,16 @@ impl Core {
         for (id, place) in places {
             if let Some(container) = self.catalogue.get_mut(id)
                 && container.stream.settled.replace(place) != Some(place)
-                && !self.timers.is_set(Timer::Save)
+                && self.timers.at(Timer::Save).is_none()
             {
                 self.timers.set(Timer::Save, self.now.mono.after(limits::SAVE));
             }
         }
+    }
+
+    /// The moment that a checkpoint bears: what was created before it is in it.
+    pub fn taken(&self) -> Timestamp {
+        self.saved.taken.filter(|_| !self.link.settled).unwrap_or(self.now.wall)
     }
 
     /// What a checkpoint holds.

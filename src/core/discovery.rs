@@ -70,6 +70,8 @@ pub(super) struct Link {
     listing: bool,
     /// Something has happened that the list under way may not show: ask again after it.
     list_again: bool,
+    /// A part of the list could not be understood: who isn't in it may exist.
+    pub(super) list_lossy: bool,
     /// It was lost since the last list: a killed engine adds lines to logs when it comes back.
     was_lost: bool,
     /// The first list is complete: what turns up from now on has started under our eyes.
@@ -94,6 +96,7 @@ impl Default for Link {
             lists: 0,
             listing: false,
             list_again: false,
+            list_lossy: false,
             was_lost: false,
             settled: false,
         }
@@ -115,7 +118,7 @@ fn clean(name: &mut String) {
 impl Link {
     /// Docker before 23 sends records again after its log files were rotated.
     pub(super) fn repeats_records(&self) -> bool {
-        self.api.is_some_and(|api| api < ApiVersion { major: 1, minor: 42 })
+        self.api.is_none_or(|api| api < ApiVersion { major: 1, minor: 42 })
     }
 
     /// True if the engine answers.
@@ -278,18 +281,19 @@ impl Core {
     /// ended without our being told.
     fn reconcile(&mut self) {
         let list = self.link.lists;
+        let lossy = std::mem::take(&mut self.link.list_lossy);
         for id in self.catalogue.streams() {
             let Some(container) = self.catalogue.get(id) else { continue };
             let unheard = container.listed != list && container.touched != list;
-            if unheard && self.rules.stopped_too {
-                self.removed(id);
+            if unheard && self.rules.stopped_too && !lossy {
+                self.destroyed(id);
             } else if unheard && container.running {
                 self.stopped(id);
             }
         }
         let span =
             if self.link.events_refused { limits::RECONCILE_WITHOUT_EVENTS } else { limits::RECONCILE };
-        if self.rules.stopped_too {
+        if self.rules.stopped_too && !lossy {
             self.saved.forget_others();
         }
         if std::mem::take(&mut self.link.was_lost) {
@@ -298,6 +302,14 @@ impl Core {
         if !self.rules.no_follow {
             self.timers.set(Timer::Reconcile, self.now.mono.after(span));
         }
+    }
+
+    /// It doesn't exist any more.
+    fn destroyed(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.destroyed = true;
+        }
+        self.removed(id);
     }
 
     /// An engine that was killed adds what its containers had written meanwhile, and then they are stopped.
@@ -427,6 +439,9 @@ impl Core {
             return;
         }
         self.link.last_event = Some(event.time);
+        if event.action == Action::Destroy {
+            self.saved.places.remove(&event.id);
+        }
         let known = self.catalogue.find(event.id);
         if known.is_none() && !self.joins(&event) {
             return;
@@ -450,7 +465,9 @@ impl Core {
         match event.action {
             Action::Start => self.started(id),
             Action::Die { .. } => self.stopped(id),
-            Action::Destroy => self.removed(id),
+            Action::Destroy => {
+                self.destroyed(id);
+            }
             Action::Rename { .. } if known.is_none() => self.list(), // it may run: the list tells
             Action::Rename { .. } => self.renamed(id, &event.name),
             _ => {}
@@ -477,11 +494,17 @@ impl Core {
             return None;
         }
         let settled = self.saved.places.remove(&id);
-        let stream = Stream { settled, reader: settled.map(Reader::resume), ..Stream::new(opening) };
+        let reader = settled.map(Reader::resume);
+        let settled = settled.or(match opening {
+            Opening::As(begin) => begin.place(),
+            Opening::AfterLastEnd(_) => None,
+        });
+        let stream = Stream { settled, reader, ..Stream::new(opening) };
         Some(self.catalogue.insert(Container {
             source: Rc::new(Source { id, name }),
             running: false,
             gone: false,
+            destroyed: false,
             listed: 0,
             touched: 0,
             stream,

@@ -28,6 +28,9 @@ impl Core {
         self.tell_gap(id);
         self.note_end(id, &end);
         if end == End::Complete && self.has_not_shown_its_place(id) {
+            if let Some(container) = self.catalogue.get_mut(id) {
+                container.stream.cut_short = true; // until the next one shows it
+            }
             self.release(id);
             return self.enqueue(id);
         }
@@ -127,7 +130,7 @@ impl Core {
         let follow = !self.rules.no_follow;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        let present = !stream.follow && !stream.barred && container.running && follow;
+        let present = !stream.follow && !stream.barred && (container.running || stream.ran) && follow;
         stream.behind &= stream.barred;
         if present {
             // It was only to catch up: what comes now is the present.
@@ -200,6 +203,7 @@ impl Core {
 
     /// The session failed, and lines may be left: again, ever more slowly, or when the engine is back.
     pub(super) fn fail(&mut self, id: StreamId) {
+        self.has_caught_up(id); // others may; it goes on all the same
         let link_up = self.link.is_up();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
@@ -290,6 +294,8 @@ impl Core {
         let waits_for_nothing = container.stream.phase == Phase::Waiting && container.stream.complete;
         if container.stream.is_at_rest() || waits_for_nothing {
             self.forget(id);
+        } else if container.stream.is_following() {
+            self.timers.set(Timer::Deaf(id), self.now.mono.after(limits::END_COMES));
         }
     }
 
@@ -305,6 +311,9 @@ impl Core {
         self.has_caught_up(id);
         self.cancel_timers(id);
         let Some(container) = self.catalogue.remove(id) else { return };
+        if let (false, Some(place)) = (container.destroyed, container.stream.settled) {
+            self.saved.places.insert(container.source.id, place); // should the list show it again
+        }
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
         let stream = container.stream;
         if !stream.started {

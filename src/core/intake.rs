@@ -71,6 +71,7 @@ impl Core {
     pub fn fed(&mut self, id: StreamId, frame: usize) {
         if let Some(container) = self.catalogue.get_mut(id) {
             let stream = &mut container.stream;
+            let frame = if stream.discarding { 0 } else { frame };
             let held = stream.reader.as_ref().map_or(0, Reader::held);
             account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, held, frame);
             (stream.starved, stream.heard_at) = (false, self.now.mono);

@@ -31,6 +31,11 @@ impl Memory {
         self.permit() == 0 && self.open + self.unsettled + self.lines == 0
     }
 
+    /// Bytes on their way out.
+    pub fn outgoing(&self) -> usize {
+        self.open + self.unsettled
+    }
+
     /// Bytes held in all.
     pub fn used(&self) -> usize {
         self.open + self.unsettled + self.lines + self.frames

@@ -303,8 +303,9 @@ impl Core {
         if !std::mem::replace(&mut self.items_lost_told, true) {
             self.say(Notice::ItemLost { detail });
         }
-        if exchange == Exchange::Events {
-            self.list();
+        match exchange {
+            Exchange::Events => self.list(),
+            _ => self.link.list_lossy = true,
         }
     }
 
@@ -356,6 +357,7 @@ impl Core {
     /// Stops following a container that isn't selected any more.
     fn drop_stream(&mut self, id: StreamId) {
         self.close_session(id);
+        self.has_caught_up(id);
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
         self.cancel_timers(id);
         self.catalogue.remove(id);

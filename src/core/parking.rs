@@ -18,8 +18,9 @@ impl Core {
         }
         let Some(container) = self.catalogue.get_mut(id) else { return };
         container.stream.starved = true;
-        if !self.timers.is_set(Timer::Park) {
-            self.timers.set(Timer::Park, self.now.mono.after(limits::PARK));
+        let at = self.now.mono.after(limits::PARK);
+        if self.timers.at(Timer::Park).is_none_or(|before| before > at) {
+            self.timers.set(Timer::Park, at);
         }
     }
 
@@ -49,6 +50,7 @@ impl Core {
 
     fn park_one(&mut self, id: StreamId) {
         self.close_session(id);
+        self.has_caught_up(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         (stream.phase, stream.behind, stream.cut_short) = (Phase::Parked, true, true);
@@ -59,7 +61,8 @@ impl Core {
     pub(super) fn unpark(&mut self) {
         while !self.parked.is_empty()
             && self.catching_up < limits::CATCHING_UP
-            && self.memory.permit() >= limits::MEMORY / 2
+            && self.memory.permit() > 0
+            && self.memory.outgoing() <= limits::MEMORY / 2
         {
             let Some(id) = self.parked.pop_front() else { return };
             let Some(container) = self.catalogue.get_mut(id) else { continue };

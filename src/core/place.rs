@@ -105,7 +105,15 @@ impl Place {
             Mark::Beginning => None,
             Mark::Origin(time) | Mark::At(LastLine { time, .. }) => Some(time),
         };
-        self.halves.iter().filter_map(time).min()
+        let earliest = self.halves.iter().filter_map(time).min()?;
+        // A channel that was silent for long must not bring the other's whole past again.
+        let floor = |(_, line): (usize, LastLine)| Timestamp {
+            seconds: line.time.seconds - limits::CHANNELS_DIFFER,
+            ..line.time
+        };
+        let since = self.last().map(floor).map_or(earliest, |floor| floor.max(earliest));
+        let open = self.halves.iter().filter_map(|half| Some(half.open?.time)).min();
+        Some(open.map_or(since, |open| open.min(since)))
     }
 
     /// The place with these lines open: what a checkpoint must know if this were the last moment.

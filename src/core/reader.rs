@@ -61,14 +61,23 @@ impl Reader {
         logs
     }
 
+    /// Whether the engine may send records again; nothing has been read of the session yet.
+    pub fn set_repeats(&mut self, repeats: bool) {
+        self.repeats = repeats.then(Default::default);
+    }
+
     /// Takes the session's next record. False: the window is too small; close the session and open the next.
     pub fn take(&mut self, record: Record<'_>, out: Out<'_>) -> bool {
         let time = record.stamp.map(|stamp| stamp.time);
-        if let (Some(repeats), Some(time)) = (self.repeats.as_mut(), time)
-            && repeats[half(record.channel)].is_repeat(time, record.text, record.part)
-        {
-            out(News::Replay);
-            return true;
+        if let (Some(repeats), Some(time)) = (self.repeats.as_mut(), time) {
+            match repeats[half(record.channel)].is_repeat(time, record.text, record.part) {
+                Some(true) => {
+                    out(News::Replay);
+                    return true;
+                }
+                Some(false) => {}
+                None => return false,
+            }
         }
         if !self.window.admit(record.channel, time) {
             return false;

@@ -31,8 +31,17 @@ struct Newest {
 }
 
 impl Repeats {
-    /// True if this record was sent before. `part`: its line goes on in the next.
-    pub fn is_repeat(&mut self, time: Timestamp, text: &[u8], part: bool) -> bool {
+    /// True if this record was sent before; `None` if that can't be told, for it is older than all that is remembered: open
+    /// the next session, whose window will tell. `part`: its line goes on in the next.
+    pub fn is_repeat(&mut self, time: Timestamp, text: &[u8], part: bool) -> Option<bool> {
+        let oldest = self.times.front().filter(|_| self.times.len() == limits::RECENT);
+        if oldest.is_some_and(|&oldest| time.unix_nanos() < oldest) {
+            return None;
+        }
+        Some(self.is_known(time, text, part))
+    }
+
+    fn is_known(&mut self, time: Timestamp, text: &[u8], part: bool) -> bool {
         let print = fingerprint(text);
         let Some(newest) = self.newest else {
             self.advance(time, print, part);
@@ -88,8 +97,9 @@ mod tests {
     fn new<'a>(records: &[(i64, &'a str, bool)]) -> Vec<(i64, &'a str)> {
         let mut repeats = Repeats::default();
         let at = |seconds| Timestamp { seconds, nanos: 0 };
-        let new =
-            records.iter().filter(|(time, text, part)| !repeats.is_repeat(at(*time), text.as_bytes(), *part));
+        let new = records
+            .iter()
+            .filter(|(time, text, part)| repeats.is_repeat(at(*time), text.as_bytes(), *part) == Some(false));
         new.map(|&(time, text, _)| (time, text)).collect()
     }
 

@@ -33,7 +33,10 @@ impl Core {
     pub(super) fn place_is_due(&mut self, id: StreamId) {
         let now = self.now.mono;
         let Some(container) = self.catalogue.get(id) else { return };
-        let speaks = container.stream.spoke && now.since(container.stream.heard_at) < limits::HISTORY_COMES;
+        let stream = &container.stream;
+        // What comes later than that is no history: the container writes.
+        let may_be_history = now.since(stream.head_at) < limits::PLACE;
+        let speaks = stream.spoke && may_be_history && now.since(stream.heard_at) < limits::HISTORY_COMES;
         if speaks || self.permit(id) == 0 {
             return self.timers.set(Timer::Place(id), now.after(limits::HISTORY_COMES)); // it is on its way
         }
@@ -54,7 +57,7 @@ impl Core {
         if std::mem::replace(&mut stream.live, true) || !stream.follow {
             return;
         }
-        stream.live_at = now.mono;
+        (stream.live_at, stream.cut_short) = (now.mono, false);
         if let Some(closed) = stream.rotated_at.take() {
             let span = u64::try_from(now.mono.since(closed).as_micros()).unwrap_or(u64::MAX);
             self.counts.rotating += span;
@@ -76,8 +79,9 @@ impl Core {
 
     /// Its lease is over.
     pub(super) fn lease_is_over(&mut self, id: StreamId) {
-        if self.permit(id) == 0 {
-            // What it has to say waits for memory; parking will see to it.
+        let ends = self.catalogue.get(id).is_some_and(|container| !container.running);
+        if ends || self.permit(id) == 0 {
+            // Its container has ended, and it is about to; or what it has to say waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
         }
         self.rotate(id);
@@ -104,6 +108,12 @@ impl Core {
 
     /// Closes the session, and puts the stream into the queue for the next.
     pub(super) fn reopen(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id)
+            && container.stream.live
+        {
+            // What comes now, and is removed before the next session, is missing.
+            (container.stream.caught, container.stream.cut_short) = (true, true);
+        }
         self.close_session(id);
         self.enqueue(id);
     }
@@ -124,6 +134,7 @@ impl Core {
         for (_, id) in ready.into_iter().take(self.queue.len().min(limits::OPENS_PER_TURN)) {
             self.counts.yields += 1;
             self.reopen(id);
+            self.timers.set(Timer::Opens, now);
         }
         self.timers.set(Timer::Yield, now.after(limits::TURN / 4));
     }

@@ -125,6 +125,7 @@ pub struct Stream {
     /// Bytes since the last audit, and whether one of its records was late.
     pub(super) carried: u64,
     pub(super) lagged: bool,
+    pub(super) audited_at: Mono,
     /// It has brought a record; since the last look; and one that is new.
     pub(super) spoke: bool,
     pub(super) heard: bool,
@@ -135,6 +136,8 @@ pub struct Stream {
     pub(super) again: bool,
     /// It has ended whole.
     pub(super) complete: bool,
+    /// The container ran when it was opened.
+    pub(super) ran: bool,
     /// A session was cut in the middle of its answer, and none has been whole since.
     pub(super) cut_short: bool,
 
@@ -182,12 +185,14 @@ impl Stream {
             overdue_before: None,
             carried: 0,
             lagged: false,
+            audited_at: Mono::default(),
             spoke: false,
             heard: false,
             progress: false,
             barred: false,
             again: false,
             complete: false,
+            ran: false,
             cut_short: false,
             trouble: None,
             told: false,
@@ -322,6 +327,8 @@ impl Core {
         (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);
         (stream.discarding, stream.again) = (false, false);
+        stream.overdue_before = stream.overdue_before.filter(|_| stream.rotated_at.is_some());
+        stream.ran = container.running;
         (stream.live, stream.starved) = (false, false);
         if !std::mem::replace(&mut stream.counted, true) {
             self.sessions += 1;
@@ -368,6 +375,7 @@ impl Core {
     pub(super) fn head_is_late(&mut self, id: StreamId) {
         if self.catalogue.get(id).is_some_and(|container| container.stream.follow) {
             self.leave_place(id);
+            self.is_live(id); // so that its lease, or somebody else's turn, ends it
         } else {
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
             self.session_ended(id, super::exchange::End::Late);
@@ -397,13 +405,21 @@ impl Core {
 
     /// Inspect has answered.
     pub(super) fn inspected(&mut self, id: StreamId, inspected: &Inspected) {
+        let repeats = self.link.kind == EngineKind::Docker && self.link.repeats_records();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         stream.auto_remove = inspected.auto_remove;
-        stream.file_size = super::audit::file_size(inspected);
+        let podman = self.link.kind == EngineKind::Podman; // has other files, and other ways
+        stream.file_size = super::audit::file_size(inspected).filter(|_| !podman);
+        if let Some(reader) = stream.reader.as_mut().filter(|_| stream.file_size.is_some()) {
+            reader.set_repeats(repeats);
+            reader.window_mut().count();
+        }
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {
-            stream.opening = Opening::As(after_last_end(inspected, started));
+            let begin = after_last_end(inspected, started);
+            stream.opening = Opening::As(begin);
+            stream.settled = stream.settled.or(begin.place());
         }
     }
 

@@ -61,9 +61,9 @@ impl Timers {
         }
     }
 
-    /// Whether there is this deadline.
-    pub fn is_set(&self, timer: Timer) -> bool {
-        self.set.contains_key(&timer)
+    /// When this deadline is, if there is one.
+    pub fn at(&self, timer: Timer) -> Option<Mono> {
+        self.set.get(&timer).copied()
     }
 
     /// Takes the next deadline that has come.

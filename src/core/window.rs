@@ -35,6 +35,17 @@ pub enum Begin {
     Restart(Timestamp),
 }
 
+impl Begin {
+    /// What a checkpoint must know of a stream that is to begin so, and hasn't.
+    pub fn place(self) -> Option<Place> {
+        match self {
+            Self::First => Some(Place::default()),
+            Self::Restart(time) => Some(Place::beginning(Mark::Origin(time))),
+            Self::Now(_) | Self::History { .. } => None,
+        }
+    }
+}
+
 /// What is to become of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -298,16 +309,11 @@ impl Window {
         matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
     }
 
-    /// True from the moment on at which all that comes was written after the session was opened, or may have been.
-    pub fn is_past_history(&self) -> bool {
-        !self.is_searching() && self.asked.is_some_and(|asked| self.records > asked)
-    }
-
     /// Looks at a record before its line is whole. False: this window begins after lines that we don't know, or inside a
     /// line; close the session and open the next, larger one.
     pub fn admit(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
         self.records += 1;
-        if let Some(anchor) = self.anchor.as_mut() {
+        if let Some(anchor) = self.anchor.as_mut().filter(|_| self.search != Search::Line || self.found) {
             anchor.records += 1;
         }
         let Some(time) = time else { return true };
@@ -612,7 +618,11 @@ impl Window {
     pub fn complete(&mut self) -> After {
         match self.search {
             Search::Newest => {
-                if self.place.last.is_none() {
+                if let (None, Some(time)) = (self.place.last, self.first) {
+                    // A part of a line whose end has not come.
+                    self.begin = Begin::Restart(time);
+                    self.place = Place::beginning(Mark::Origin(time));
+                } else if self.place.last.is_none() {
                     // Nothing was ever written.
                     (self.begin, self.place) = (Begin::First, Place::default());
                 }

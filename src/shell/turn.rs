@@ -266,7 +266,7 @@ impl<W: World> Turn<W> {
     fn save(&mut self) {
         let settled = self.delivery.settled();
         let output = self.world.output().map(|mark| OutputMark { length: mark.length + settled, ..mark });
-        let bytes = checkpoint::encode(self.core.now().wall, output, self.core.settled_places());
+        let bytes = checkpoint::encode(self.core.taken(), output, self.core.settled_places());
         match self.world.save(&bytes) {
             Ok(()) => self.unsaved = false,
             Err(error) => {

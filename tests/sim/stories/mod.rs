@@ -4,6 +4,7 @@ mod absence;
 mod chance;
 mod choices;
 mod containers;
+mod corners;
 mod discovery;
 mod hostile;
 mod idle;

@@ -4,7 +4,7 @@ use super::super::engine::{Channel, Dialect};
 use super::super::{Expect, Knobs, MS, Machine, Rng, Story, plain, seeds};
 
 /// Writes lines on both channels at random, for so many milliseconds.
-fn writes(machine: &mut Machine, name: &str, from: u64, until: u64, every: u64) {
+pub(super) fn writes(machine: &mut Machine, name: &str, from: u64, until: u64, every: u64) {
     let mut at = from;
     let mut rng = Rng::new(from ^ name.len() as u64 ^ until);
     while at < until {

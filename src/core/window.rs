@@ -141,7 +141,8 @@ pub struct Window {
     place: Place,
     begin: Begin,
     begun: bool,
-    /// The next window's size, `None` for the whole log; if the last was too small.
+    /// The next window's size, `None` for the whole log; if the last was too small. Until what is searched for is found:
+    /// sessions may fail before they tell anything.
     larger: Option<Option<u64>>,
     /// The last line isn't in the log any more.
     lost: bool,
@@ -251,7 +252,7 @@ impl Window {
         self.last_record = u64::from(self.place.last.is_some());
         let (search, tail, since) = self.approach(ask);
         self.begun = true;
-        self.checking = std::mem::take(&mut self.check);
+        self.checking = self.check;
         let follow = ask.follow && search != Search::Newest && !self.checking;
         self.search = search;
         self.asked = match tail {
@@ -284,7 +285,7 @@ impl Window {
     fn suffix(&mut self, first: u64) -> Tail {
         let audited =
             self.anchor.filter(|_| self.auditing).map_or(0, |anchor| anchor.records + limits::WINDOW);
-        let size = self.larger.take().unwrap_or(Some(first.max(audited)));
+        let size = self.larger.unwrap_or(Some(first.max(audited)));
         size.filter(|&size| size <= limits::WINDOW_MOST).map_or(Tail::All, Tail::Last)
     }
 
@@ -341,8 +342,12 @@ impl Window {
 
     fn admit_to_moment(&mut self, half: usize, time: Timestamp, first: bool, first_of_channel: bool) -> bool {
         let origin = matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin);
-        self.found = true; // or this is the end of it
-        self.asked.is_none() || (!first || origin) && self.begins_here(half, time, first_of_channel)
+        let fits =
+            self.asked.is_none() || (!first || origin) && self.begins_here(half, time, first_of_channel);
+        if fits && !std::mem::replace(&mut self.found, true) {
+            self.larger = None;
+        }
+        fits
     }
 
     fn admit_to_line(&mut self, half: usize, time: Timestamp, first_of_channel: bool) -> bool {
@@ -391,7 +396,6 @@ impl Window {
     }
 
     fn grow(&mut self) {
-        self.check = self.checking;
         let larger = self.asked.map(|size| size.max(1) * limits::WINDOW_GROWTH);
         self.larger = Some(larger.filter(|&size| size <= limits::WINDOW_MOST));
     }
@@ -485,6 +489,7 @@ impl Window {
         };
         self.count_since_anchor(half, line, before && whole);
         if half == last && self.seen[half].mark && !std::mem::replace(&mut self.found, true) {
+            (self.larger, self.check) = (None, false);
             self.end_audit();
         }
         before
@@ -631,6 +636,7 @@ impl Window {
             Search::Line if self.is_searching() => {
                 if self.asked.is_none_or(|asked| self.records < asked) {
                     // This was the whole log.
+                    self.check = false;
                     (self.by_time, self.lost, self.larger) = (self.torn, !self.torn, Some(None));
                 } else {
                     self.grow();

@@ -52,7 +52,12 @@ pub(crate) fn assert_told(what: &str, lines: &[&Line], expected: &[String], gaps
     assert_eq!((first, last), (Some(0), Some(expected.len() - 1)), "{what}: the first and the last line");
     for pair in lines.windows(2) {
         let (before, after) = (place(pair[0]), place(pair[1]));
-        assert!(before < after, "{what}: line {after} came after {before}: doubled, or out of order");
+        assert!(
+            before < after,
+            "{what}: line {after} ({}) came after {before} ({}): doubled, or out of order",
+            pair[1].time,
+            pair[0].time
+        );
         let covers = |gap: &&Gap| gap.id == pair[0].id && gap.from <= pair[0].time && gap.to >= pair[1].time;
         assert!(
             after == before + 1 || gaps.iter().any(|gap| covers(&gap)),

@@ -61,6 +61,14 @@ impl Reader {
         logs
     }
 
+    /// The engine begins new log files: it may skip lines in the middle of the present session, or send some again.
+    pub fn log_is_rotated(&mut self, repeats: bool) {
+        if repeats {
+            self.repeats.get_or_insert_default();
+        }
+        self.window.count();
+    }
+
     /// Takes the session's next record. False: the window is too small; close the session and open the next.
     pub fn take(&mut self, record: Record<'_>, out: Out<'_>) -> bool {
         let time = record.stamp.map(|stamp| stamp.time);

@@ -397,10 +397,15 @@ impl Core {
 
     /// Inspect has answered.
     pub(super) fn inspected(&mut self, id: StreamId, inspected: &Inspected) {
+        let repeats = self.link.kind == EngineKind::Docker && self.link.repeats_records();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         stream.auto_remove = inspected.auto_remove;
         stream.file_size = super::audit::file_size(inspected);
+        // The first session was opened before this was known; nothing of it has been read yet.
+        if let (Some(reader), Some(_)) = (stream.reader.as_mut(), stream.file_size) {
+            reader.log_is_rotated(repeats);
+        }
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {
             stream.opening = Opening::As(after_last_end(inspected, started));

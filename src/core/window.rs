@@ -254,7 +254,10 @@ impl Window {
         let podman = ask.engine == EngineKind::Podman;
         match self.begin {
             _ if self.has_delivered() && podman => (Search::Time, Tail::All, self.place.earliest()),
-            _ if self.lost => (Search::Time, Tail::All, None),
+            _ if self.lost => {
+                self.larger = None; // this one is whole, and the next needn't be
+                (Search::Time, Tail::All, None)
+            }
             _ if self.place.last.is_some() => (Search::Line, self.suffix(ask.size), None),
             Begin::First => (Search::Nothing, Tail::All, None),
             Begin::Now(_) if !podman && ask.follow => (Search::Newest, Tail::Last(1), None),
@@ -498,11 +501,11 @@ impl Window {
     fn end_audit(&mut self) {
         let Some(anchor) = self.anchor.filter(|_| self.auditing) else { return };
         let Some((_, line)) = self.resumed.last() else { return };
-        let gap = match (self.since_anchor, self.asked, self.first) {
-            (Some(lines), ..) if lines <= anchor.delivered => None,
-            (Some(_), ..) => Some(Gap { from: anchor.line.time, to: line.time }),
-            (None, Some(_), _) => return, // the next record, or silence, asks for a larger window
-            (None, None, first) => first.map(|to| Gap { from: anchor.line.time, to }),
+        let gap = match (self.since_anchor, self.asked) {
+            (Some(lines), _) if lines <= anchor.delivered => None,
+            (None, Some(_)) => return, // the next record, or silence, asks for a larger window
+            // Lines are missing; or the anchor was deleted, and nothing can be counted from it.
+            (Some(_) | None, _) => Some(Gap { from: anchor.line.time, to: line.time }),
         };
         self.gap = self.gap.or(gap);
         self.auditing = false;

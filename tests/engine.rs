@@ -1,7 +1,8 @@
 //! Tests against real engines: private Docker daemons of several versions, started by the tests and gone with them.
 //!
 //! `.ci/engines` installs the engines. Where one is missing, its tests are reported as ignored, with the reason; with
-//! `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test runs, but that program is measured.
+//! `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test runs, but that program is measured. With
+//! `DOCKLOG_LONG=1` some tests run for minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@ mod engine {
     pub(crate) mod pattern;
     pub(crate) mod processes;
     pub(crate) mod proxy;
+    pub(crate) mod random;
     pub(crate) mod reaper;
     pub(crate) mod sequence;
 }

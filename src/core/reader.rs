@@ -61,9 +61,12 @@ impl Reader {
         logs
     }
 
-    /// Whether the engine may send records again; nothing has been read of the session yet.
-    pub fn set_repeats(&mut self, repeats: bool) {
-        self.repeats = repeats.then(Default::default);
+    /// The engine begins new log files: it may skip lines in the middle of the present session, or send some again.
+    pub fn log_is_rotated(&mut self, repeats: bool) {
+        if repeats {
+            self.repeats.get_or_insert_default();
+        }
+        self.window.count();
     }
 
     /// Takes the session's next record. False: the window is too small; close the session and open the next.

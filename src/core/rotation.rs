@@ -16,14 +16,14 @@ use super::window::After;
 use crate::limits;
 
 impl Core {
-    /// A session that follows has been answered. It is live when its place is found; until then it is watched.
+    /// A session has been answered. It is live when its place is found; until then it is watched.
     pub(super) fn expect_place(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get(id) else { return };
-        if !container.stream.follow {
-            return;
-        }
-        if container.stream.reader.as_ref().is_some_and(|reader| reader.window().is_searching()) {
-            self.timers.set(Timer::Place(id), self.now.mono.after(limits::HISTORY_COMES));
+        let stream = &container.stream;
+        if stream.reader.as_ref().is_some_and(|reader| reader.window().is_searching()) {
+            // One that doesn't follow has an end of its own, unless it has nothing to say.
+            let patience = if stream.follow { limits::HISTORY_COMES } else { limits::PLACE };
+            self.timers.set(Timer::Place(id), self.now.mono.after(patience));
         } else {
             self.is_live(id);
         }
@@ -34,6 +34,9 @@ impl Core {
         let now = self.now.mono;
         let Some(container) = self.catalogue.get(id) else { return };
         let stream = &container.stream;
+        if !stream.follow && stream.spoke {
+            return;
+        }
         // What comes later than that is no history: the container writes.
         let may_be_history = now.since(stream.head_at) < limits::PLACE;
         let speaks = stream.spoke && may_be_history && now.since(stream.heard_at) < limits::HISTORY_COMES;

@@ -221,6 +221,9 @@ impl Stream {
     pub(super) fn begin_run(&mut self) {
         self.started = true;
         (self.doubted, self.short_lease) = (false, false);
+        if let Some(reader) = self.reader.as_mut() {
+            reader.window_mut().begin_run();
+        }
     }
 }
 
@@ -411,9 +414,9 @@ impl Core {
         stream.auto_remove = inspected.auto_remove;
         let podman = self.link.kind == EngineKind::Podman; // has other files, and other ways
         stream.file_size = super::audit::file_size(inspected).filter(|_| !podman);
-        if let Some(reader) = stream.reader.as_mut().filter(|_| stream.file_size.is_some()) {
-            reader.set_repeats(repeats);
-            reader.window_mut().count();
+        // The first session was opened before this was known; nothing of it has been read yet.
+        if let (Some(reader), Some(_)) = (stream.reader.as_mut(), stream.file_size) {
+            reader.log_is_rotated(repeats);
         }
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {

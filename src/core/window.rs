@@ -152,6 +152,8 @@ pub struct Window {
     check: bool,
     checking: bool,
     checked: bool,
+    /// The engine doesn't answer a request for the log's end: it is asked for what is new, which it must search for.
+    tail_hangs: bool,
     /// Lines are counted from an anchor on; and the present session is compared with that count.
     audited: bool,
     anchor: Option<Anchor>,
@@ -214,6 +216,7 @@ impl Window {
             check: false,
             checking: false,
             checked: false,
+            tail_hangs: false,
             audited: false,
             anchor: None,
             auditing: false,
@@ -266,7 +269,13 @@ impl Window {
         let podman = ask.engine == EngineKind::Podman;
         match self.begin {
             _ if self.has_delivered() && podman => (Search::Time, Tail::All, self.place.earliest()),
-            _ if self.lost => (Search::Time, Tail::All, None),
+            _ if self.lost => {
+                self.larger = None; // this one is whole, and the next needn't be
+                (Search::Time, Tail::All, None)
+            }
+            _ if self.place.last.is_some() && self.tail_hangs => {
+                (Search::Line, Tail::All, self.place.earliest())
+            }
             _ if self.place.last.is_some() => (Search::Line, self.suffix(ask.size), None),
             Begin::First => (Search::Nothing, Tail::All, None),
             Begin::Now(_) if !podman && ask.follow => (Search::Newest, Tail::Last(1), None),
@@ -509,11 +518,11 @@ impl Window {
     fn end_audit(&mut self) {
         let Some(anchor) = self.anchor.filter(|_| self.auditing) else { return };
         let Some((_, line)) = self.resumed.last() else { return };
-        let gap = match (self.since_anchor, self.asked, self.first) {
-            (Some(lines), ..) if lines <= anchor.delivered => None,
-            (Some(_), ..) => Some(Gap { from: anchor.line.time, to: line.time }),
-            (None, Some(_), _) => return, // the next record, or silence, asks for a larger window
-            (None, None, first) => first.map(|to| Gap { from: anchor.line.time, to }),
+        let gap = match (self.since_anchor, self.asked) {
+            (Some(lines), _) if lines <= anchor.delivered => None,
+            (None, Some(_)) => return, // the next record, or silence, asks for a larger window
+            // Lines are missing; or the anchor was deleted, and nothing can be counted from it.
+            (Some(_) | None, _) => Some(Gap { from: anchor.line.time, to: line.time }),
         };
         self.gap = self.gap.or(gap);
         self.auditing = false;
@@ -656,7 +665,12 @@ impl Window {
         }
     }
 
-    /// A session that follows has kept silent for a while, or brought nothing that we know.
+    /// The container has started anew, and with it the engine's view of its log.
+    pub fn begin_run(&mut self) {
+        self.tail_hangs = false;
+    }
+
+    /// A session has kept silent for a while, or brought nothing that we know.
     pub fn silent(&mut self) -> After {
         if self.search == Search::Line && self.found && self.auditing {
             self.grow();
@@ -668,7 +682,12 @@ impl Window {
         if self.checked {
             return After::Fine;
         }
-        (self.check, self.larger) = (true, Some(self.asked));
+        if self.checking && self.records == 0 {
+            // Docker from 23 on never answers `tail` once the log was truncated, and burns a core as long as it is asked.
+            (self.tail_hangs, self.check, self.larger) = (true, false, None);
+        } else {
+            (self.check, self.larger) = (true, Some(self.asked));
+        }
         After::Again
     }
 

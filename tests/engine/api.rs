@@ -4,6 +4,8 @@ use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::spawn;
 use std::time::Duration;
 
 /// Where an engine listens.
@@ -40,6 +42,25 @@ impl Api {
         let head = std::str::from_utf8(&response[..end]).map_err(|_| bad("head is no text"))?;
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(|| bad("no status"))?;
         Ok(Answer { status, body: response.split_off(end + 4) })
+    }
+
+    /// Follows a container's log as plainly as can be: what has come so far can be looked at.
+    pub(crate) fn follow(&self, id: &str) -> Arc<Mutex<Vec<u8>>> {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let path = format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&tail=1");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n").unwrap();
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let came = bytes.clone();
+        spawn(move || {
+            let mut piece = [0; 4_096];
+            // It ends with its container, or with the engine.
+            while let Ok(length) = stream.read(&mut piece)
+                && length > 0
+            {
+                came.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        });
+        bytes
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {

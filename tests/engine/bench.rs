@@ -4,6 +4,11 @@ use super::dockerd::{Dockerd, VERSIONS, Version};
 use super::docklog::Launch;
 use std::sync::{Mutex, PoisonError};
 
+/// The length of a test: the short one is for each change, the long one, with `DOCKLOG_LONG=1`, to be run by hand.
+pub(crate) fn length<T>(short: T, long: T) -> T {
+    if std::env::var("DOCKLOG_LONG").is_ok_and(|value| value == "1") { long } else { short }
+}
+
 /// The place where one test of one version runs.
 pub(crate) struct Bench {
     pub(crate) version: Version,

@@ -34,6 +34,12 @@ impl Container {
         self
     }
 
+    /// Three log files of 1 MiB at the most: the engine deletes what is older.
+    pub(crate) fn three_small_files(mut self) -> Self {
+        self.spec["HostConfig"]["LogConfig"]["Config"] = json!({ "max-size": "1m", "max-file": "3" });
+        self
+    }
+
     pub(crate) fn label(mut self, key: &str, value: &str) -> Self {
         self.spec["Labels"][key] = json!(value);
         self

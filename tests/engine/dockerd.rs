@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::container::Container;
+use super::processes::Process;
 use super::{image, reaper};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -195,6 +196,16 @@ impl Dockerd {
     pub(crate) fn kill(&self) {
         self.signal(Signal::SIGKILL);
         self.process.lock().unwrap().take().unwrap().wait().unwrap();
+    }
+
+    /// Ends it in good order, and waits for that.
+    pub(crate) fn end(&self) {
+        self.signal(Signal::SIGTERM);
+        self.process.lock().unwrap().take().unwrap().wait().unwrap();
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        Process(self.process.lock().unwrap().as_ref().unwrap().id())
     }
 
     fn log(&self) -> String {

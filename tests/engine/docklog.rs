@@ -1,10 +1,11 @@
 //! Runs the program under test: its output is collected while it runs, and it never outlives the test.
 
-use super::lines::Line;
+use super::lines::{Gap, Line, Told};
 use super::processes::Process;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) struct Launch {
     environment: Vec<(&'static str, String)>,
     stdout_rests: Duration,
     stderr_unread: bool,
+    gaps_may_come: bool,
 }
 
 impl Launch {
@@ -37,6 +39,7 @@ impl Launch {
             environment: Vec::new(),
             stdout_rests: Duration::ZERO,
             stderr_unread: false,
+            gaps_may_come: false,
         }
     }
 
@@ -65,6 +68,12 @@ impl Launch {
     /// Nobody reads standard error, a pipe as small as can be, before the program has ended.
     pub(crate) fn stderr_unread(mut self) -> Self {
         self.stderr_unread = true;
+        self
+    }
+
+    /// The engine may delete lines before they can be read. Elsewhere a gap is an error.
+    pub(crate) fn gaps_may_come(mut self) -> Self {
+        self.gaps_may_come = true;
         self
     }
 
@@ -102,25 +111,27 @@ impl Launch {
     fn spawn(&self, mut command: Command) -> Docklog {
         let mut child = command.spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
+        let gaps = Arc::new(Mutex::new(Vec::new()));
         let stderr = Arc::new(Mutex::new(String::new()));
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let (to_lines, to_stderr) = (lines.clone(), stderr.clone());
+        let (to_lines, to_gaps, to_stderr) = (lines.clone(), gaps.clone(), stderr.clone());
         if self.stderr_unread {
             fcntl(&err, FcntlArg::F_SETPIPE_SZ(4_096)).unwrap();
         }
         let (ended, at_end) = channel::<()>();
         let (rest, unread) = (self.stdout_rests, self.stderr_unread);
-        let reader = spawn(move || collect_lines(out, rest, &to_lines));
+        let reader = spawn(move || collect_lines(out, rest, &to_lines, &to_gaps));
         let listener = spawn(move || {
             // Returns when the sender is dropped: the program has ended.
             let _ = unread.then(|| at_end.recv());
             collect_text(err, &to_stderr);
         });
-        Docklog { child, lines, stderr, readers: vec![reader, listener], ended: Some(ended) }
+        let (gaps_may_come, readers) = (self.gaps_may_come, vec![reader, listener]);
+        Docklog { child, lines, gaps, gaps_may_come, stderr, readers, ended: Some(ended) }
     }
 }
 
-fn collect_lines(stream: impl Read, rest: Duration, lines: &Mutex<Vec<Line>>) {
+fn collect_lines(stream: impl Read, rest: Duration, lines: &Mutex<Vec<Line>>, gaps: &Mutex<Vec<Gap>>) {
     sleep(rest);
     let mut reader = BufReader::with_capacity(256 * 1_024, stream);
     let mut bytes = Vec::new();
@@ -129,8 +140,10 @@ fn collect_lines(stream: impl Read, rest: Duration, lines: &Mutex<Vec<Line>>) {
             // Only the very last line can be torn, by an end while the pipe was full; such tests compare what came before.
             return;
         }
-        let line = Line::parse(&bytes);
-        lines.lock().unwrap().push(line);
+        match Told::parse(&bytes) {
+            Told::Line(line) => lines.lock().unwrap().push(line),
+            Told::Gap(gap) => gaps.lock().unwrap().push(gap),
+        }
         bytes.clear();
     }
 }
@@ -148,6 +161,8 @@ fn collect_text(stream: impl Read, text: &Mutex<String>) {
 pub(crate) struct Docklog {
     child: Child,
     lines: Arc<Mutex<Vec<Line>>>,
+    gaps: Arc<Mutex<Vec<Gap>>>,
+    gaps_may_come: bool,
     stderr: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
     /// Dropped when it has ended.
@@ -158,6 +173,7 @@ pub(crate) struct Docklog {
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) lines: Vec<Line>,
+    pub(crate) gaps: Vec<Gap>,
     pub(crate) stderr: String,
     /// From the signal to the end of the process.
     pub(crate) took: Duration,
@@ -229,6 +245,28 @@ impl Docklog {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
+    /// Its figures, as SIGUSR2 has it tell them. It must be watching already: before, the signal would end it.
+    pub(crate) fn counts(&self) -> Value {
+        let said = self.stderr.lock().unwrap().len();
+        self.signal(Signal::SIGUSR2);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = self.stderr.lock().unwrap()[said..]
+                .lines()
+                .find_map(|line| line.strip_prefix("docklog: counts ").map(str::to_owned));
+            if let Some(figures) = told {
+                return serde_json::from_str(&figures).unwrap();
+            }
+            assert!(Instant::now() < deadline, "no figures after SIGUSR2");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// One of its figures.
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        self.counts()[name].as_u64().unwrap()
+    }
+
     /// Ends it by SIGTERM, which has to be a good end.
     pub(crate) fn terminate(self) -> Finished {
         let finished = self.end_by(Signal::SIGTERM);
@@ -256,9 +294,12 @@ impl Docklog {
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
+        let gaps = std::mem::take(&mut *self.gaps.lock().unwrap());
+        assert!(self.gaps_may_come || gaps.is_empty(), "gaps where none can be: {gaps:?}");
         Finished {
             status,
             lines: std::mem::take(&mut self.lines.lock().unwrap()),
+            gaps,
             stderr: self.stderr(),
             took,
         }

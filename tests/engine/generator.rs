@@ -7,12 +7,15 @@
 //! both N RATE         N numbered lines on stdout and N on stderr, at the same time
 //! out N RATE          N numbered lines on stdout
 //! pieces N RATE       as both, but each line in three writes
+//! wide N RATE SIZE    as both, with lines of SIZE bytes
+//! wideout N RATE SIZE the same on stdout alone
 //! long N SIZE         N lines of SIZE bytes on both streams, written by turns in pieces
 //! longout N SIZE      the same on stdout alone
 //! unterminated        a line on each stream, then one without newline on each
 //! binary              bytes that are no text
 //! endless BYTES       one line of so many bytes, without newline
 //! clock N RATE        lines on stdout that hold the time of their writing, in nanoseconds
+//! await               wait until somebody makes the file /scene/go
 //! hold                stay until killed
 //! ```
 
@@ -24,6 +27,14 @@ use std::io::{Write, stderr, stdout};
 use std::os::fd::AsFd;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Numbered lines: how many, how many in a second, and how long each is at the least.
+#[derive(Clone, Copy)]
+struct Load {
+    count: u64,
+    rate: u64,
+    size: usize,
+}
 
 /// How a line goes out: in one `write`, or in three.
 #[derive(Clone, Copy, PartialEq)]
@@ -39,15 +50,20 @@ fn main() {
         let mut number = || args.next().and_then(|n| n.parse::<u64>().ok()).expect("a number");
         match step.as_str() {
             "delay" => sleep(Duration::from_millis(number())),
-            "both" => both(run, number(), number(), Writes::One),
-            "pieces" => both(run, number(), number(), Writes::Three),
-            "out" => numbered(&stdout(), "OUT", run, number(), number(), Writes::One),
+            "both" => both(run, Load { count: number(), rate: number(), size: 0 }, Writes::One),
+            "pieces" => both(run, Load { count: number(), rate: number(), size: 0 }, Writes::Three),
+            "out" => out(run, Load { count: number(), rate: number(), size: 0 }),
+            "wide" => {
+                both(run, Load { count: number(), rate: number(), size: number() as usize }, Writes::One)
+            }
+            "wideout" => out(run, Load { count: number(), rate: number(), size: number() as usize }),
             "long" => long(run, number(), number() as usize, true),
             "longout" => long(run, number(), number() as usize, false),
             "unterminated" => unterminated(run),
             "binary" => put(&stdout(), pattern::BINARY),
             "endless" => endless(number()),
             "clock" => clock(number(), number()),
+            "await" => await_go(),
             "hold" => hold(),
             other => panic!("unknown step {other}"),
         }
@@ -67,18 +83,22 @@ fn put(stream: &impl AsFd, bytes: &[u8]) {
     file.write_all(bytes).expect("write");
 }
 
-fn both(run: u64, count: u64, rate: u64, writes: Writes) {
+fn both(run: u64, load: Load, writes: Writes) {
     scope(|threads| {
-        threads.spawn(move || numbered(&stdout(), "OUT", run, count, rate, writes));
-        threads.spawn(move || numbered(&stderr(), "ERR", run, count, rate, writes));
+        threads.spawn(move || numbered(&stdout(), "OUT", run, load, writes));
+        threads.spawn(move || numbered(&stderr(), "ERR", run, load, writes));
     });
 }
 
-fn numbered(stream: &impl AsFd, tag: &str, run: u64, count: u64, rate: u64, writes: Writes) {
+fn out(run: u64, load: Load) {
+    numbered(&stdout(), "OUT", run, load, Writes::One);
+}
+
+fn numbered(stream: &impl AsFd, tag: &str, run: u64, load: Load, writes: Writes) {
     let mut file = std::fs::File::from(stream.as_fd().try_clone_to_owned().expect("dup"));
     let start = Instant::now();
-    for number in 1..=count {
-        let line = pattern::line(tag, run, number, 0) + "\n";
+    for number in 1..=load.count {
+        let line = pattern::line(tag, run, number, load.size) + "\n";
         if writes == Writes::Three {
             for piece in [&line[..2], &line[2..7], &line[7..]] {
                 file.write_all(piece.as_bytes()).expect("write");
@@ -86,7 +106,7 @@ fn numbered(stream: &impl AsFd, tag: &str, run: u64, count: u64, rate: u64, writ
         } else {
             file.write_all(line.as_bytes()).expect("write");
         }
-        pace(start, number, rate);
+        pace(start, number, load.rate);
     }
 }
 
@@ -135,6 +155,12 @@ fn clock(count: u64, rate: u64) {
         pace(start, number, rate);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_nanos();
         put(&stdout(), format!("CLK {now} {number:06}\n").as_bytes());
+    }
+}
+
+fn await_go() {
+    while !std::path::Path::new("/scene/go").exists() {
+        sleep(Duration::from_millis(10));
     }
 }
 

@@ -4,7 +4,40 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::SystemTime;
+
+/// What a line of output tells.
+pub(crate) enum Told {
+    Line(Line),
+    Gap(Gap),
+}
+
+impl Told {
+    /// Panics on whatever is neither: standard output holds nothing else.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let is_gap = bytes.starts_with(b"{\"gap\":");
+        if is_gap { Self::Gap(Gap::parse(bytes)) } else { Self::Line(Line::parse(bytes)) }
+    }
+}
+
+/// Some of a container's log was gone before it could be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Gap {
+    pub(crate) id: String,
+    /// Time of the last line before it, and of the first after.
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+impl Gap {
+    fn parse(bytes: &[u8]) -> Self {
+        let value: Value = serde_json::from_slice(bytes).unwrap();
+        let text = |key: &str| value["gap"][key].as_str().unwrap().to_owned();
+        Self { id: text("id"), from: text("from"), to: text("to") }
+    }
+}
 
 /// One line of output.
 #[derive(Clone, Debug)]
@@ -51,6 +84,12 @@ impl Line {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.message).into_owned()
     }
+}
+
+/// The lines of an output file; there must be no gaps in it.
+pub(crate) fn of_file(path: &Path) -> Vec<Line> {
+    let bytes = fs::read(path).unwrap();
+    bytes.split_inclusive(|byte| *byte == b'\n').map(|line| Line::parse(line.trim_ascii_end())).collect()
 }
 
 /// The texts of the lines of each container and stream, in their order.

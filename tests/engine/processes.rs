@@ -29,6 +29,11 @@ impl Process {
         fs::read_dir(self.path("task")).unwrap().count()
     }
 
+    /// How many files it holds open.
+    pub(crate) fn descriptors(self) -> usize {
+        fs::read_dir(self.path("fd")).unwrap().count()
+    }
+
     /// Processor time used so far, in clock ticks (100 a second).
     pub(crate) fn ticks(self) -> u64 {
         let stat = fs::read_to_string(self.path("stat")).unwrap();

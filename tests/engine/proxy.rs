@@ -1,5 +1,6 @@
 //! Stands between docklog and an engine, as socket proxies do: counts requests, refuses some, cuts bodies into other chunks.
 
+use super::random::Random;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -130,17 +131,5 @@ fn rechunk(upstream: UnixStream, client: &mut UnixStream) -> io::Result<()> {
         if size == 0 {
             return client.write_all(b"0\r\n\r\n");
         }
-    }
-}
-
-/// Enough of a generator for cutting at varying places, the same on every run (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
     }
 }

@@ -1,5 +1,6 @@
 //! Compares complete sequences: what came is exactly what was written, or the report says what was lost, doubled or out of order.
 
+use super::lines::{Gap, Line};
 use super::pattern;
 use std::collections::HashMap;
 
@@ -35,6 +36,38 @@ pub(crate) fn assert_same<S: AsRef<str>>(what: &str, found: &[S], expected: &[S]
         line(&found),
         line(&expected)
     );
+}
+
+/// Panics unless the lines of one stream came in order and once, from the first to the last, and what is missing lies in a
+/// gap that was told; how many are missing. The container must write on this stream alone: its lines are then what a gap
+/// begins and ends with.
+pub(crate) fn assert_told(what: &str, lines: &[&Line], expected: &[String], gaps: &[Gap]) -> usize {
+    let places: HashMap<&str, usize> =
+        expected.iter().enumerate().map(|(place, text)| (text.as_str(), place)).collect();
+    let place = |line: &Line| {
+        let text = line.text();
+        *places.get(text.as_str()).unwrap_or_else(|| panic!("{what}: foreign line {:?}", shortened(&text)))
+    };
+    let (first, last) = (lines.first().map(|line| place(line)), lines.last().map(|line| place(line)));
+    assert_eq!((first, last), (Some(0), Some(expected.len() - 1)), "{what}: the first and the last line");
+    for pair in lines.windows(2) {
+        let (before, after) = (place(pair[0]), place(pair[1]));
+        assert!(
+            before < after,
+            "{what}: line {after} ({}) came after {before} ({}): doubled, or out of order",
+            pair[1].time,
+            pair[0].time
+        );
+        let covers = |gap: &&Gap| gap.id == pair[0].id && gap.from <= pair[0].time && gap.to >= pair[1].time;
+        assert!(
+            after == before + 1 || gaps.iter().any(|gap| covers(&gap)),
+            "{what}: lost without a word: lines {before} to {after} of {}, from {} to {}; told: {gaps:?}",
+            expected.len(),
+            pair[0].time,
+            pair[1].time
+        );
+    }
+    expected.len() - lines.len()
 }
 
 /// How many expected lines are not found, and how many found ones are not expected (so often).

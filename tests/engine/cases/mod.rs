@@ -8,8 +8,10 @@ mod follow;
 mod life;
 mod quiet;
 mod refusals;
+mod rotation;
 mod selection;
 mod stalls;
+mod survival;
 mod texts;
 
 /// A test: it panics when what it found isn't so.
@@ -26,6 +28,10 @@ macro_rules! tests {
 tests! {
     life: short_lived_rm_containers;
     follow: fifty_containers_exactly_once;
+    rotation: rotated_every_second, rotated_local_driver, rotated_with_the_engines_files, all_rotated_at_once,
+        large_history_rotated, first_starts_repeat_no_history;
+    survival: killed_again_and_again, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
+        stalled_reader_of_small_files, burst_into_small_files;
     quiet: idle_containers_cost_nothing;
     texts: endless_line_100mb;
     stalls: stalled_stdout, stalled_stderr, sigterm_with_stalled_stdout;

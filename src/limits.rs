@@ -8,7 +8,10 @@ use std::time::Duration;
 pub const READ_BUFFER: usize = 64 * 1024;
 
 /// Bytes read from one connection before the others get their turn.
-pub const READ_PER_TURN: usize = 256 * 1024;
+pub const READ_PER_TURN: usize = 64 * 1024;
+
+/// Lines gathered before the outlet gets its turn, in bytes: what is never large needs no memory to be large in.
+pub const BATCH: usize = 48 * 1024;
 
 /// Log bytes held between the engine's sockets and the outlet, all streams together. When they are used up, nobody is
 /// read until the outlet has taken some.

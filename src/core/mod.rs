@@ -393,6 +393,11 @@ impl Core {
         Some(batch)
     }
 
+    /// True if the outlet should have its turn before more is read.
+    pub fn has_full_batch(&self) -> bool {
+        self.batch.size() >= limits::BATCH
+    }
+
     /// True if no line waits for [`Core::take_batch`].
     pub fn has_no_lines(&self) -> bool {
         self.batch.is_empty() && self.moved.is_empty()

@@ -174,9 +174,13 @@ impl<W: World> Turn<W> {
         }
     }
 
-    /// One round: each connection that is ready runs once, within its budget.
+    /// One round: each connection that is ready runs once, within its budget. If that has brought many lines, and the outlet
+    /// takes some, the rest of the round is the next turn's.
     fn run_connections(&mut self) {
         for _ in 0..self.run.len() {
+            if self.delivery.open && self.core.has_full_batch() {
+                return;
+            }
             let Some(token) = self.run.pop_front() else { return };
             match self.run_one(token) {
                 After::Again => self.run.push_back(token),

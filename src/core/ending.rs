@@ -207,6 +207,7 @@ impl Core {
         let link_up = self.link.is_up();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        stream.rotated_at = None; // what is late now is not the fault of the session before
         if self.rules.no_follow && stream.attempt >= limits::TRIES {
             return self.give_up(id);
         }

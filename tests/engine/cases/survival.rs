@@ -87,10 +87,12 @@ pub(crate) fn engine_dies_and_stands_still(bench: &Bench) {
         let before = docklog.count();
         docklog.wait_for(what, |lines| lines.len() > before + 4_000);
     };
-    engine.kill();
-    sleep(Duration::from_millis(500));
-    engine.launch();
-    more("lines after kill -9 of the engine");
+    for _ in 0..length(1, 10) {
+        engine.kill();
+        sleep(Duration::from_millis(500));
+        engine.launch();
+        more("lines after kill -9 of the engine");
+    }
     engine.end();
     sleep(Duration::from_millis(500));
     engine.launch();

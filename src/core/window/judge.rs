@@ -1,0 +1,188 @@
+//! What becomes of a line, once its record was admitted: is it new, a replay, or the rest of one?
+
+use docklog_protocol::{Channel, Segment, Timestamp};
+
+use super::{Begin, Gap, Search, Verdict, Window};
+use crate::core::place::{LastLine, Mark, half};
+
+impl Window {
+    /// Decides about a whole line, or a segment of one, and notes what is delivered. `print`: of a whole line.
+    pub fn judge(
+        &mut self,
+        channel: Channel,
+        time: Option<Timestamp>,
+        segment: Option<Segment>,
+        bytes: usize,
+        print: Option<u64>,
+        ended: bool,
+    ) -> Verdict {
+        let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
+        let half = half(channel);
+        let last = segment.is_none_or(|segment| segment.last);
+        if let Some(verdict) = self.judge_begun(half, time, last, bytes) {
+            return verdict;
+        }
+        let line = LastLine { time, lines: 1, print, ended };
+        let replay = match self.search {
+            Search::Nothing => false,
+            Search::Newest => {
+                // It may be the last part of a line only, so its text tells nothing.
+                self.place.halves[half].delivered(time, None, ended);
+                (self.place.last, self.begin) = (Some(half), Begin::Restart(time));
+                true
+            }
+            Search::Moment => {
+                !self.seen[half].live
+                    && matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin)
+            }
+            Search::Line => self.is_before_line(half, &line, last),
+            Search::Time => !self.seen[half].live && self.is_replay_by_time(half, time, last),
+        };
+        if replay {
+            self.replayed = true;
+            return Verdict::Replay;
+        }
+        self.deliver(half, &line, segment, bytes);
+        Verdict::Deliver
+    }
+
+    /// A line of which segments were delivered comes again, whole or cut otherwise.
+    fn judge_begun(&mut self, half: usize, time: Timestamp, last: bool, bytes: usize) -> Option<Verdict> {
+        let open = self.resumed.halves[half].open.filter(|open| open.time == time && open.bytes > 0)?;
+        let from = self.seen[half].open_bytes;
+        self.seen[half].open_bytes += bytes as u64;
+        if self.seen[half].open_bytes <= open.bytes && !last {
+            return Some(Verdict::Replay);
+        }
+        if from > 0 && self.place.halves[half].open.is_none() {
+            return None; // another line of that time
+        }
+        let skip = open.bytes.saturating_sub(from).min(bytes as u64) as usize;
+        let number = self.place.halves[half].open.map_or(0, |open| open.segments) + 1;
+        let line = LastLine { time, lines: 1, print: None, ended: true };
+        self.deliver(half, &line, Some(Segment { number, last }), bytes - skip);
+        Some(Verdict::Rest { skip, number })
+    }
+
+    /// Before the last line delivered all is replay, after it nothing; but for the one line that is known by itself: the
+    /// last of the other channel, which may stand further on if its end was never seen.
+    fn is_before_line(&mut self, half: usize, line: &LastLine, whole: bool) -> bool {
+        let Some((last, mark)) = self.resumed.last() else { return false };
+        let own = self.resumed.mark(half);
+        let seen = &mut self.seen[half];
+        // Of several lines of one time the last is found by counting, for they may be equal.
+        let is_own = !seen.mark
+            && own.is_some_and(|own| {
+                let counts = own.lines > 1 || self.by_time && half == last;
+                is_same(line, &own) || counts && own.time == line.time
+            });
+        if is_own && whole {
+            seen.lines += 1;
+            seen.mark = own.is_none_or(|own| seen.lines >= own.lines);
+        }
+        if half == last && whole && !is_own && !self.found {
+            // Another line of that time; or this one, torn by a deletion: then its time must do.
+            self.torn |= mark.time == line.time;
+            self.reached = false;
+        }
+        let before = if self.found {
+            is_own
+        } else if self.reached && half != last && !mark.ended {
+            // The last line has come by, but where it ended nobody saw.
+            own.is_some_and(|own| line.time <= own.time)
+        } else {
+            true
+        };
+        self.count_since_anchor(half, line, before && whole);
+        if half == last && self.seen[half].mark && !std::mem::replace(&mut self.found, true) {
+            (self.larger, self.check) = (None, false);
+            self.end_audit();
+        }
+        before
+    }
+
+    fn is_replay_by_time(&mut self, half: usize, time: Timestamp, last: bool) -> bool {
+        let other = self.resumed.mark(1 - half);
+        if self.resumed.halves[half].open.is_some_and(|open| open.time == time) {
+            return false; // it was begun, not delivered
+        }
+        let other_reached = self.seen[1 - half].reached || self.seen[1 - half].live;
+        let seen = &mut self.seen[half];
+        match self.resumed.halves[half].mark {
+            // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
+            Mark::Beginning => other.is_some() && !other_reached,
+            Mark::Origin(origin) => time < origin,
+            Mark::At(line) if time != line.time => time < line.time && !seen.mark,
+            Mark::At(line) if last => {
+                seen.lines += 1;
+                seen.mark = seen.lines >= line.lines;
+                seen.lines <= line.lines
+            }
+            Mark::At(line) => seen.lines < line.lines,
+        }
+    }
+
+    fn deliver(&mut self, half: usize, line: &LastLine, segment: Option<Segment>, bytes: usize) {
+        self.seen[half].live = true;
+        if let Some(Segment { number, last: false }) = segment {
+            return self.place.halves[half].delivered_segment(line.time, number, bytes);
+        }
+        self.place.halves[half].delivered(line.time, line.print, line.ended);
+        self.by_time = false;
+        if std::mem::take(&mut self.lost) {
+            let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
+            let since = anchor.map(|anchor| anchor.line.time).or(self.resumed.settled_until());
+            self.gap_from = since.filter(|_| !self.replayed);
+        }
+        // A line that is taken as ended may stand before one that has been delivered.
+        if self.seen[half].record >= self.last_record || self.place.last.is_none() {
+            (self.place.last, self.last_record) = (Some(half), self.seen[half].record);
+        }
+        match self.anchor.as_mut() {
+            Some(anchor) => anchor.delivered += 1,
+            None if self.audited => self.anchor_here(),
+            None => {}
+        }
+    }
+
+    /// What was deleted before the line of this time, which is to be delivered now; or, without a time, what is known to be
+    /// missing before whatever comes next.
+    pub fn take_gap(&mut self, to: Option<Timestamp>) -> Option<Gap> {
+        if let (Some(from), Some(to)) = (self.gap_from, to) {
+            self.gap_from = None;
+            return Some(Gap { from, to });
+        }
+        self.gap.take()
+    }
+
+    /// The open lines that are about to end are those of the session before: what was delivered of them isn't in them.
+    pub fn goes_on_with_old_lines(&mut self) {
+        for (seen, resumed) in self.seen.iter_mut().zip(&self.resumed.halves) {
+            seen.open_bytes = resumed.open.map_or(0, |open| open.bytes);
+        }
+        (self.search, self.found) = (Search::Nothing, true);
+    }
+
+    /// The session was cut while this line was open. It will come again, whole.
+    pub fn cut(&mut self, channel: Channel, time: Timestamp) {
+        if self.is_real(half(channel), time) {
+            self.place.halves[half(channel)].opened(time);
+        }
+    }
+
+    /// An open line is one that hasn't been delivered, unless it was only being replayed.
+    pub fn is_real(&self, half: usize, time: Timestamp) -> bool {
+        match self.search {
+            Search::Nothing => true,
+            Search::Newest => false,
+            Search::Line => self.found,
+            Search::Moment => !matches!(self.place.halves[half].mark, Mark::Origin(origin) if time < origin),
+            Search::Time => self.place.mark(half).is_none_or(|line| time > line.time),
+        }
+    }
+}
+
+/// The same line, as far as can be told.
+pub(super) fn is_same(a: &LastLine, b: &LastLine) -> bool {
+    a.time == b.time && (a.print.is_none() || b.print.is_none() || a.print == b.print)
+}

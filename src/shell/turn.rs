@@ -118,11 +118,6 @@ impl<W: World> Turn<W> {
         }
     }
 
-    /// The world, after the end.
-    pub fn into_world(self) -> W {
-        self.world
-    }
-
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
         let busy = !self.run.is_empty() || self.more_to_deliver;
         let (hold, timeout) = match self.core.deadline() {
@@ -329,10 +324,16 @@ impl<W: World> Turn<W> {
             Ok(more) => self.more_to_deliver = more,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
             Err(error) => {
-                self.messages.push(format!("docklog: can't write to stdout: {error}\n").as_bytes());
+                self.messages
+                    .push(format!("docklog: can't write to {}: {error}\n", self.way_out()).as_bytes());
                 self.closed = Some(1);
             }
         }
+    }
+
+    /// What lines are written to, for messages.
+    fn way_out(&self) -> &'static str {
+        if self.world.output().is_some() { "the output file" } else { "stdout" }
     }
 
     fn talk(&mut self) {
@@ -357,8 +358,11 @@ impl<W: World> Turn<W> {
         }
         let (bytes, lines) = self.delivery.undelivered(&mut self.core);
         self.messages.push(
-            format!("docklog: stopped while stdout was stalled: {bytes} bytes and {lines} lines were read but not written\n")
-                .as_bytes(),
+            format!(
+                "docklog: stopped while {} was stalled: {bytes} bytes and {lines} lines were read but not written\n",
+                self.way_out()
+            )
+            .as_bytes(),
         );
         Some(code)
     }

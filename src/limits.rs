@@ -144,6 +144,12 @@ pub const SAVE: Duration = Duration::from_secs(1);
 /// The largest checkpoint that is read: 50,000 containers have less than 20 MB.
 pub const CHECKPOINT: u64 = 64 << 20;
 
+/// The largest configuration file that is read.
+pub const CONFIGURATION: u64 = 1 << 20;
+
+/// Mistakes in a configuration file that are told at a time: a screen of them.
+pub const MISTAKES: usize = 20;
+
 /// The `local` driver's `max-size` unless set.
 pub const LOCAL_FILE: u64 = 20 << 20;
 

@@ -1,155 +1,35 @@
-//! The command line: what was typed becomes [`Args`], and what it means becomes [`crate::config::Settings`].
+//! The command line: which command, and how docklog is started.
 
-pub mod moment;
-pub mod options;
+pub mod args;
+pub mod help;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 
-use lexopt::{Arg, Parser, ValueExt};
-
-use crate::config::{Output, Settings, Surroundings};
+use crate::config::keys::Name;
+use crate::config::{Settings, Surroundings};
 use crate::shell::file;
 use crate::shell::host::{self, Host, Keeping};
 use crate::shell::messages::Messages;
 use crate::shell::state::State;
 use crate::shell::turn::Turn;
 
-/// What was typed.
-#[derive(Debug, Default)]
-pub struct Args {
-    /// `PATTERN…`
-    pub patterns: Vec<String>,
-    /// `--exclude`
-    pub exclude: Vec<String>,
-    /// `--label`
-    pub labels: Vec<String>,
-    /// `--project`
-    pub projects: Vec<String>,
-    /// `--service`
-    pub services: Vec<String>,
-    /// `--tail`
-    pub tail: Option<String>,
-    /// `--since`
-    pub since: Option<String>,
-    /// `--until`
-    pub until: Option<String>,
-    /// `--host`
-    pub host: Option<String>,
-    /// `--output`
-    pub output: Output,
-    /// `--output-file`
-    pub output_file: Option<PathBuf>,
-    /// `--state`
-    pub state: Option<PathBuf>,
-    /// `--rotate-every`
-    pub rotate_every: Option<String>,
-    /// `--max-streams`
-    pub max_streams: Option<usize>,
-    /// `--no-follow`
-    pub no_follow: bool,
-    /// `--all`
-    pub all: bool,
-    /// `--stdout`
-    pub stdout: bool,
-    /// `--stderr`
-    pub stderr: bool,
-    /// `--timestamps`
-    pub timestamps: bool,
-    /// `--no-color`
-    pub no_color: bool,
-    /// `--raw-control`
-    pub raw_control: bool,
-    /// `--include-self`
-    pub include_self: bool,
-    /// `--version`
-    pub version: bool,
-    /// `--help`
-    pub help: bool,
-}
-
-impl Args {
-    /// Reads the command line, without the program's name.
-    ///
-    /// # Errors
-    /// What is wrong with it, for people.
-    pub fn parse(typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, String> {
-        Self::read(Parser::from_args(typed)).map_err(|error| error.to_string())
-    }
-
-    fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
-        let mut args = Self::default();
-        while let Some(arg) = parser.next()? {
-            match arg {
-                Arg::Value(pattern) => args.patterns.push(pattern.string()?),
-                Arg::Short(letter) => {
-                    let known = options::OPTIONS.iter().find(|option| option.short == Some(letter));
-                    match known {
-                        Some(option) => args.option(option.long, &mut parser)?,
-                        None => return Err(arg.unexpected()),
-                    }
-                }
-                Arg::Long(name) => {
-                    let known = options::OPTIONS.iter().find(|option| option.long == name);
-                    match known {
-                        Some(option) => args.option(option.long, &mut parser)?,
-                        None if name == "no-colour" => args.no_color = true,
-                        None => return Err(arg.unexpected()),
-                    }
-                }
-            }
-        }
-        Ok(args)
-    }
-
-    fn option(&mut self, name: &'static str, parser: &mut Parser) -> Result<(), lexopt::Error> {
-        match name {
-            "tail" => self.tail = Some(parser.value()?.string()?),
-            "since" => self.since = Some(parser.value()?.string()?),
-            "until" => self.until = Some(parser.value()?.string()?),
-            "host" => self.host = Some(parser.value()?.string()?),
-            "output" => self.output = parser.value()?.parse()?,
-            "output-file" => self.output_file = Some(parser.value()?.into()),
-            "state" => self.state = Some(parser.value()?.into()),
-            "rotate-every" => self.rotate_every = Some(parser.value()?.string()?),
-            "max-streams" => self.max_streams = Some(parser.value()?.parse()?),
-            "exclude" => self.exclude.push(parser.value()?.string()?),
-            "label" => self.labels.push(parser.value()?.string()?),
-            "project" => self.projects.push(parser.value()?.string()?),
-            "service" => self.services.push(parser.value()?.string()?),
-            "no-follow" => self.no_follow = true,
-            "all" => self.all = true,
-            "stdout" => self.stdout = true,
-            "stderr" => self.stderr = true,
-            "timestamps" => self.timestamps = true,
-            "no-color" => self.no_color = true,
-            "raw-control" => self.raw_control = true,
-            "include-self" => self.include_self = true,
-            "version" => self.version = true,
-            "help" => self.help = true,
-            _ => return Err(Arg::Long(name).unexpected()),
-        }
-        Ok(())
-    }
-}
-
 /// Runs docklog with a command line (without the program's name). Returns the exit code.
 pub fn run_with(mut typed: Vec<OsString>) -> i32 {
     if typed.first().is_some_and(|word| word == "soak") {
         return crate::soak::run(typed.split_off(1));
     }
-    let args = match Args::parse(typed) {
-        Ok(args) => args,
+    let flags = match args::parse(typed) {
+        Ok(flags) => flags,
         Err(error) => return complain(&error, 2),
     };
-    if args.help {
-        return print(&options::help());
+    if flags.is_on(Name::Help) {
+        return print(&help::help());
     }
-    if args.version {
+    if flags.is_on(Name::Version) {
         return print(concat!("docklog ", env!("CARGO_PKG_VERSION"), "\n"));
     }
-    let settings = match Settings::new(&args, &Surroundings::here()) {
+    let settings = match Settings::load(&flags, &Surroundings::here()) {
         Ok(settings) => settings,
         Err(error) => return complain(&error, 2),
     };
@@ -219,6 +99,7 @@ impl Surroundings {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             docker_host: variable("DOCKER_HOST"),
+            state_directory: variable("STATE_DIRECTORY"),
             no_color: variable("NO_COLOR").is_some(),
             terminal: io::stdout().is_terminal(),
             own_container: crate::config::own_container(),
@@ -228,46 +109,6 @@ impl Surroundings {
                 .and_then(|span| i64::try_from(span.as_nanos()).ok())
                 .map(docklog_protocol::Timestamp::from_unix_nanos)
                 .unwrap_or_default(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_option_of_the_table_is_understood() {
-        for option in options::OPTIONS {
-            let mut typed = vec![format!("--{}", option.long)];
-            if !option.value.is_empty() {
-                typed.push(if option.long == "output" { "json".to_owned() } else { "5".to_owned() });
-            }
-            Args::parse(&typed).unwrap_or_else(|error| panic!("{typed:?}: {error}"));
-            if let Some(short) = option.short {
-                typed[0] = format!("-{short}");
-                Args::parse(&typed).unwrap_or_else(|error| panic!("{typed:?}: {error}"));
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_typed_is_kept() {
-        let args =
-            Args::parse(["web", "-n5", "-atojson", "/api/", "--label=a=b", "--no-color"]).expect("fine");
-        assert_eq!(args.patterns, ["web", "/api/"]);
-        assert_eq!(args.tail.as_deref(), Some("5"));
-        assert_eq!(args.labels, ["a=b"]);
-        assert!(args.all && args.timestamps && args.no_color && args.output == Output::Json);
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        for (typed, part) in
-            [("--tial", "--tial"), ("--tail", "--tail"), ("-z", "-z"), ("--output=xml", "xml")]
-        {
-            let error = Args::parse([typed]).expect_err(typed);
-            assert!(error.contains(part), "{typed}: {error}");
         }
     }
 }

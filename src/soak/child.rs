@@ -82,7 +82,16 @@ impl Docklog {
         let program = std::env::current_exe()
             .map_err(|error| format!("can't find docklog's own binary: {error}. Is /proc mounted?"))?;
         let mut command = Command::new(&program);
-        command.args(["-o", "json", "--tail", "all", "--label", &format!("{LABEL}={}", std::process::id())]);
+        command.args([
+            "--config",
+            "none",
+            "-o",
+            "json",
+            "--tail",
+            "all",
+            "--label",
+            &format!("{LABEL}={}", std::process::id()),
+        ]);
         command.arg("-H").arg(format!("unix://{}", socket.display()));
         command.args(["--rotate-every", options.rotate_every.as_ref().map_or("0", |(_, every)| every)]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -45,15 +45,17 @@ use simulated::Simulated;
 use table::{Outcome, Row};
 use workload::Workload;
 
-use crate::cli::Args;
+use crate::cli::args;
+use crate::config::values::Values;
 use crate::config::{Settings, Surroundings};
 use crate::limits;
 
 /// Runs the test with a command line (without `soak`). Returns the exit code.
 pub fn run(typed: impl IntoIterator<Item = impl Into<OsString>>) -> i32 {
     let told = Options::parse(typed).and_then(|options| {
-        let args = Args { host: options.host.clone(), ..Args::default() };
-        Ok((options, Settings::new(&args, &Surroundings::here())?.socket))
+        let host = options.host.iter().flat_map(|host| ["--host", host]);
+        let settings = Settings::new(&args::parse(host)?, &Values::default(), &Surroundings::here())?;
+        Ok((options, settings.socket))
     });
     let (options, socket) = match told {
         Ok((options, _)) if options.help => return i32::from(say(options::HELP.trim_end()).is_err()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::cli::moment;
+use crate::config::moment;
 use crate::limits;
 
 /// What the test is to be.

@@ -1,6 +1,7 @@
 //! A story: a machine with a plan, docklog run on it to its end, and what can be said about that afterwards.
 
-use docklog::cli::Args;
+use docklog::cli::args;
+use docklog::config::values::Values;
 use docklog::config::{Settings, Surroundings};
 use docklog::shell::messages::Messages;
 use docklog::shell::turn::Turn;
@@ -115,7 +116,7 @@ impl Story {
 fn settings(args: &[String], seed: u64, world: &SimWorld) -> Settings {
     let wall = i64::try_from(world.machine().wall()).unwrap();
     let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
-    let mut settings = Settings::new(&Args::parse(args).unwrap(), &around).unwrap();
+    let mut settings = Settings::new(&args::parse(args).unwrap(), &Values::default(), &around).unwrap();
     settings.seed = Some(seed);
     settings
 }

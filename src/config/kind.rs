@@ -1,0 +1,192 @@
+//! What values can be, and what is wrong with one that can't: the same for the command line and the configuration file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use docklog_protocol::{Tail, Timestamp};
+
+use super::moment;
+use crate::core::selection::Pattern;
+use crate::limits;
+
+/// Longest path of a Unix socket (`sun_path`, with its final NUL).
+const LONGEST_PATH: usize = 107;
+
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// On or off. A flag of this kind takes no value.
+    Switch,
+    /// 1 or more.
+    Number,
+    /// Any text but none.
+    Text,
+    /// A path.
+    Path,
+    /// An engine's address.
+    Host,
+    /// How long a session lasts: a span, or 0 for ever.
+    Lease,
+    /// A point in time.
+    Moment,
+    /// How many lines, or all.
+    Tail,
+    /// Globs or `/regexes/`; several.
+    Patterns,
+    /// `K` or `K=V`; several.
+    Labels,
+    /// Any words; several.
+    Words,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Any of these; several.
+    AnyOf(&'static [&'static str]),
+}
+
+impl Kind {
+    /// True if there may be several values.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::Patterns | Self::Labels | Self::Words | Self::AnyOf(_))
+    }
+
+    /// Whether this is such a value. Times are checked against any present moment.
+    ///
+    /// # Errors
+    /// What was expected instead, and what is wrong, for people.
+    pub fn check(self, word: &str) -> Result<(), String> {
+        match self {
+            Self::Switch => switch(word).map(drop),
+            Self::Number => number(word).map(drop),
+            Self::Text | Self::Path | Self::Words if word.is_empty() => {
+                Err("expected something, not nothing".to_owned())
+            }
+            Self::Text | Self::Path | Self::Words => Ok(()),
+            Self::Host => socket(word).map(drop),
+            Self::Lease => lease(word).map(drop),
+            Self::Moment => moment::parse(word, Timestamp::default()).map(drop),
+            Self::Tail => tail(word).map(drop),
+            Self::Patterns => Pattern::parse(word).map(drop),
+            Self::Labels => match word.split('=').next() {
+                Some("") | None => Err(format!("expected KEY or KEY=VALUE, not '{word}'")),
+                Some(_) => Ok(()),
+            },
+            Self::OneOf(words) | Self::AnyOf(words) if words.contains(&word) => Ok(()),
+            Self::OneOf(words) | Self::AnyOf(words) => {
+                Err(format!("expected {}, not '{word}'", alternatives(words)))
+            }
+        }
+    }
+}
+
+/// `a, b or c`
+fn alternatives(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// On or off.
+///
+/// # Errors
+/// What was expected.
+pub fn switch(word: &str) -> Result<bool, String> {
+    match word {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("expected true or false, not '{word}'")),
+    }
+}
+
+/// 1 or more.
+///
+/// # Errors
+/// What was expected.
+pub fn number(word: &str) -> Result<usize, String> {
+    let number = word.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("expected a number, 1 or more, not '{word}'"))
+}
+
+/// How many lines of the past.
+///
+/// # Errors
+/// What was expected.
+pub fn tail(word: &str) -> Result<Tail, String> {
+    match word {
+        "all" => Ok(Tail::All),
+        _ => word
+            .parse()
+            .map(Tail::Last)
+            .map_err(|_| format!("expected a number of lines or 'all', not '{word}'")),
+    }
+}
+
+/// How long a session lasts; `None`: as long as it does.
+///
+/// # Errors
+/// What was expected.
+pub fn lease(word: &str) -> Result<Option<Duration>, String> {
+    let zero = Some(Duration::ZERO).filter(|_| word == "0");
+    let span = zero.or_else(|| moment::span(word));
+    match span.ok_or_else(|| format!("expected a span such as 5m or 30s, or 0, not '{word}'"))? {
+        Duration::ZERO => Ok(None),
+        span if span < limits::SHORTEST_LEASE => {
+            Err(format!("expected {:?} or more, or 0 for never, not '{word}'", limits::SHORTEST_LEASE))
+        }
+        span => Ok(Some(span)),
+    }
+}
+
+/// The engine's socket.
+///
+/// # Errors
+/// What was expected.
+pub fn socket(host: &str) -> Result<PathBuf, String> {
+    let path = match host.split_once("://") {
+        Some(("unix", path)) => path,
+        Some((scheme, _)) => {
+            return Err(format!(
+                "{host}: only unix:// is supported so far, not {scheme}://; run docklog on the engine's machine"
+            ));
+        }
+        None if host.starts_with('/') => host,
+        None => return Err(format!("{host}: expected unix:///path/to/docker.sock")),
+    };
+    if path.is_empty() {
+        return Err(format!("{host}: the path is missing; expected unix:///path/to/docker.sock"));
+    }
+    if path.len() > LONGEST_PATH {
+        return Err(format!("{host}: a socket's path has {LONGEST_PATH} bytes at the most"));
+    }
+    Ok(Path::new(path).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_takes_what_it_should_and_says_what_it_expects() {
+        for (kind, good, bad, part) in [
+            (Kind::Switch, "true", "yes", "true or false"),
+            (Kind::Number, "7", "0", "1 or more"),
+            (Kind::Text, "docklog", "", "not nothing"),
+            (Kind::Host, "unix:///run/d.sock", "tcp://h:1", "only unix://"),
+            (Kind::Host, "/run/d.sock", "unix://", "the path is missing"),
+            (Kind::Host, "/run/d.sock", "docker.sock", "expected unix:///path"),
+            (Kind::Lease, "0", "5", "a span such as 5m"),
+            (Kind::Lease, "30s", "1ms", "100ms or more"),
+            (Kind::Moment, "10m", "soon", "'soon' is no time"),
+            (Kind::Tail, "all", "-1", "a number of lines"),
+            (Kind::Patterns, "/^web/", "/we(b/", "/we(b/"),
+            (Kind::Labels, "tier=1", "=1", "KEY or KEY=VALUE"),
+            (Kind::OneOf(&["auto", "on", "off"]), "on", "no", "auto, on or off, not 'no'"),
+        ] {
+            assert_eq!(kind.check(good), Ok(()), "{kind:?} {good}");
+            let error = kind.check(bad).expect_err(bad);
+            assert!(error.contains(part), "{kind:?}: {error}");
+        }
+        assert!(Kind::Host.check(&format!("unix:///{}", "x".repeat(120))).is_err());
+    }
+}

@@ -1,0 +1,357 @@
+//! What a run is to do: what was set and its surroundings, checked and put into the words of the program.
+//!
+//! | file | decides |
+//! |---|---|
+//! | `keys` | what can be set |
+//! | `kind` | what values can be |
+//! | `file` | what a configuration file says |
+//! | `values` | what was set, and by whom |
+//! | `moment` | points and spans of time as people write them |
+
+pub mod file;
+pub mod keys;
+pub mod kind;
+pub mod moment;
+pub mod values;
+
+use std::path::PathBuf;
+
+use docklog_protocol::{ContainerId, Tail, Timestamp};
+
+use crate::cli::args;
+use crate::core::Rules;
+use crate::core::selection::{LabelRule, Pattern, Selection};
+use crate::encode::{Encoder, Look};
+use keys::Name;
+use values::{Origin, Values};
+
+/// The configuration file, if there is one.
+pub const DEFAULT_FILE: &str = "/etc/docklog/docklog.toml";
+
+/// What a run finds around itself.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// `DOCKER_HOST`.
+    pub docker_host: Option<String>,
+    /// `STATE_DIRECTORY`, as systemd sets it (systemd.exec(5)).
+    pub state_directory: Option<String>,
+    /// `NO_COLOR` is set and not empty (no-color.org).
+    pub no_color: bool,
+    /// stdout is a terminal.
+    pub terminal: bool,
+    /// The container that we run in.
+    pub own_container: Option<ContainerId>,
+    /// For spans such as `--since 10m`.
+    pub now: Timestamp,
+}
+
+/// Whether the kernel is to deny what docklog never needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As far as this kernel can.
+    Auto,
+    /// It must: else docklog doesn't start.
+    On,
+    /// No.
+    Off,
+}
+
+/// All that a run depends on.
+#[derive(Debug)]
+pub struct Settings {
+    /// What decisions depend on.
+    pub rules: Rules,
+    /// The engine's socket.
+    pub socket: PathBuf,
+    /// The format of the output.
+    pub encoder: Encoder,
+    /// Say on stderr who joins and who leaves.
+    pub news: bool,
+    /// Where checkpoints are kept.
+    pub state: Option<PathBuf>,
+    /// The file that lines go to instead of stdout.
+    pub output_file: Option<PathBuf>,
+    /// What the kernel is asked to deny.
+    pub sandbox: Sandbox,
+    /// The configuration file that was read.
+    pub file: Option<PathBuf>,
+    /// What all this was made of.
+    pub values: Values,
+    /// Seed of the retries' jitter; `None`: from the clock. A simulated run sets it.
+    pub seed: Option<u64>,
+}
+
+impl Settings {
+    /// What a command line means here, with the configuration file that it names, or the default one, if that exists.
+    ///
+    /// # Errors
+    /// All that is wrong, for people.
+    pub fn load(flags: &Values, around: &Surroundings) -> Result<Self, String> {
+        let file = match flags.word(Name::Config) {
+            Some("none") => None,
+            Some(path) => Some(PathBuf::from(path)),
+            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()),
+        };
+        let below = match &file {
+            Some(path) => file::read(path).map_err(|error| match flags.is_given(Name::Config) {
+                true => error,
+                false => format!("{error}\n--config none leaves {DEFAULT_FILE} out"),
+            })?,
+            None => Values::default(),
+        };
+        Ok(Self { file, ..Self::new(flags, &below, around)? })
+    }
+
+    /// What a command line and a configuration file mean here.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn new(flags: &Values, file: &Values, around: &Surroundings) -> Result<Self, String> {
+        let mut environment = Values::default();
+        if let Some(host) = &around.docker_host {
+            let origin = Origin::Environment("DOCKER_HOST");
+            keys::of(Name::Host).kind.check(host).map_err(|error| format!("DOCKER_HOST: {error}"))?;
+            environment.add(Name::Host, host.clone(), origin);
+        }
+        let mut values = flags.clone().under(&environment).under(file);
+        if let (Some(directory), false) = (&around.state_directory, values.is_given(Name::State)) {
+            values.add(Name::State, directory.clone(), Origin::Environment("STATE_DIRECTORY"));
+        }
+        let format = values.word(Name::Output).unwrap_or_default().to_owned();
+        let output_file = values.path(Name::OutputFile);
+        if output_file.is_some() && !matches!(format.as_str(), "auto" | "json") {
+            let (file, format) = (values.called(Name::OutputFile), values.called(Name::Output));
+            return Err(format!("{file} takes JSON lines: leave {format} out, or say json"));
+        }
+        let terminal = around.terminal && output_file.is_none();
+        let pretty = format == "pretty" || format == "auto" && terminal;
+        let look = Look {
+            timestamps: values.is_on(Name::Timestamps),
+            colour: terminal && !around.no_color && !values.is_on(Name::NoColor),
+            visible_control: terminal && !values.is_on(Name::RawControl),
+        };
+        Ok(Self {
+            rules: rules(&values, around)?,
+            socket: kind::socket(values.word(Name::Host).unwrap_or_default())?,
+            encoder: match format.as_str() {
+                "raw" => Encoder::raw(look),
+                _ if pretty => Encoder::pretty(look),
+                _ => Encoder::json(look),
+            },
+            news: pretty && terminal && !values.is_on(Name::NoFollow),
+            state: values.path(Name::State),
+            output_file,
+            sandbox: match values.word(Name::Sandbox) {
+                Some("on") => Sandbox::On,
+                Some("off") => Sandbox::Off,
+                _ => Sandbox::Auto,
+            },
+            file: None,
+            values,
+            seed: None,
+        })
+    }
+
+    /// The same from words, with nothing around: for tests and simulations.
+    ///
+    /// # Errors
+    /// What is wrong with them, for people.
+    pub fn from_args<const N: usize>(typed: [&str; N]) -> Result<Self, String> {
+        Self::new(&args::parse(typed)?, &Values::default(), &Surroundings::default())
+    }
+}
+
+fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
+    let moment = |name| {
+        let moment = values.word(name).map(|text| moment::parse(text, around.now)).transpose();
+        moment.map_err(|error| format!("{}: {error}", values.called(name)))
+    };
+    let tail = values.word(Name::Tail).map(kind::tail).transpose()?;
+    let (since, until) = (moment(Name::Since)?, moment(Name::Until)?);
+    if let (Some(since_time), Some(until_time)) = (since, until)
+        && since_time > until_time
+    {
+        let (since, until) = (values.called(Name::Since), values.called(Name::Until));
+        return Err(format!("{since} lies after {until}: no line can be between them"));
+    }
+    let selection = selection(values, around)?;
+    let (all, no_follow) = (values.is_on(Name::All), values.is_on(Name::NoFollow));
+    let show_stopped = all || no_follow && selection.is_explicit();
+    let stateful = values.is_given(Name::State);
+    let (stdout, stderr) = channels(values);
+    Ok(Rules {
+        host: values
+            .word(Name::Host)
+            .map(|host| host.trim_start_matches("unix://").to_owned())
+            .unwrap_or_default(),
+        no_follow,
+        all,
+        show_stopped,
+        // What has stopped while nobody looked is drained, and what was removed is forgotten.
+        stopped_too: show_stopped || stateful,
+        rotate_every: kind::lease(values.word(Name::RotateEvery).unwrap_or("0"))?,
+        max_streams: values.word(Name::MaxStreams).map(kind::number).transpose()?.unwrap_or(usize::MAX),
+        stateful,
+        history: (tail.is_some() || since.is_some()).then(|| (tail.unwrap_or(Tail::All), since)),
+        until,
+        stdout,
+        stderr,
+        patterns: values.words(Name::Patterns).join(" "),
+        selection,
+    })
+}
+
+/// Which channels are read. The flags mean: only this one, or both.
+fn channels(values: &Values) -> (bool, bool) {
+    match (values.is_on(Name::Stdout), values.is_on(Name::Stderr)) {
+        (false, false) => {
+            let channels = values.words(Name::Channels);
+            (channels.contains(&"stdout"), channels.contains(&"stderr"))
+        }
+        both => both,
+    }
+}
+
+fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String> {
+    let patterns = |name| -> Result<Vec<Pattern>, String> {
+        let all = values.words(name).into_iter().map(Pattern::parse).collect::<Result<_, _>>();
+        all.map_err(|error: String| format!("{}: {error}", values.called(name)))
+    };
+    Ok(Selection {
+        patterns: patterns(Name::Patterns)?,
+        excluded: patterns(Name::Exclude)?,
+        labels: values.words(Name::Labels).into_iter().map(LabelRule::parse).collect(),
+        projects: values.words(Name::Projects).into_iter().map(LabelRule::project).collect(),
+        services: values.words(Name::Services).into_iter().map(LabelRule::service).collect(),
+        own: around.own_container.filter(|_| !values.is_on(Name::IncludeSelf)),
+    })
+}
+
+/// The container that this process runs in, if it does: engines mount a few files of `…/containers/<id>/` into it.
+pub fn own_container() -> Option<ContainerId> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    find_own_container(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
+}
+
+fn find_own_container(mountinfo: &str, cgroup: &str) -> Option<ContainerId> {
+    let mounted =
+        mountinfo.lines().filter(|line| line.contains("/etc/hostname") || line.contains("/etc/resolv.conf"));
+    mounted.chain(cgroup.lines()).find_map(|line| {
+        line.split(|c: char| !c.is_ascii_hexdigit())
+            .filter(|part| part.len() == 64)
+            .find_map(ContainerId::parse)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn settings(typed: &[&str], around: &Surroundings) -> Result<Settings, String> {
+        Settings::new(&args::parse(typed)?, &Values::default(), around)
+    }
+
+    fn with_file(typed: &[&str], text: &str) -> Result<Settings, String> {
+        let file = file::parse(Path::new("d.toml"), text)?;
+        Settings::new(&args::parse(typed)?, &file, &Surroundings::default())
+    }
+
+    #[test]
+    fn the_socket_is_found_in_the_order_option_variable_file_default() {
+        let around =
+            Surroundings { docker_host: Some("unix:///run/a.sock".to_owned()), ..Surroundings::default() };
+        let of = |typed: &[&str], around| {
+            settings(typed, around).map(|settings| settings.socket.display().to_string())
+        };
+        assert_eq!(of(&["-H", "unix:///run/b.sock"], &around).as_deref(), Ok("/run/b.sock"));
+        assert_eq!(of(&[], &around).as_deref(), Ok("/run/a.sock"));
+        assert_eq!(of(&[], &Surroundings::default()).as_deref(), Ok("/var/run/docker.sock"));
+        let file = with_file(&[], "[engine]\nhost = \"/run/c.sock\"").expect("valid");
+        assert_eq!(file.socket, Path::new("/run/c.sock"));
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let around =
+            Surroundings { docker_host: Some("ssh://me@there".to_owned()), ..Surroundings::default() };
+        let error = settings(&[], &around).expect_err("not a Unix socket");
+        assert!(error.starts_with("DOCKER_HOST: ssh://me@there: only unix://"), "{error}");
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let text = "[read]\nrotate_every = \"1m\"\nchannels = [\"stderr\"]\n[exclude]\nnames = [\"a\"]\n";
+        let rules = |typed: &[&str]| with_file(typed, text).expect("valid").rules;
+        let seconds = |rules: &Rules| rules.rotate_every.map(|span| span.as_secs());
+        assert_eq!(seconds(&rules(&[])), Some(60));
+        assert_eq!(seconds(&rules(&["--rotate-every", "0"])), None);
+        assert_eq!((rules(&[]).stdout, rules(&[]).stderr), (false, true));
+        assert!(rules(&["--stdout"]).stdout && !rules(&["--stdout"]).stderr);
+        let file_only = with_file(&[], "[output]\nformat = \"raw\"\nfile = \"/x\"").expect_err("no JSON");
+        assert!(
+            file_only.contains("d.toml:3: output.file") && file_only.contains("d.toml:2: output.format"),
+            "{file_only}"
+        );
+    }
+
+    #[test]
+    fn a_service_manager_s_state_directory_is_the_default() {
+        let around =
+            Surroundings { state_directory: Some("/var/lib/docklog".to_owned()), ..Surroundings::default() };
+        let state = |typed: &[&str]| settings(typed, &around).expect("valid").state;
+        assert_eq!(state(&[]).as_deref(), Some(Path::new("/var/lib/docklog")));
+        assert_eq!(state(&["--state", "/x"]).as_deref(), Some(Path::new("/x")));
+        assert!(settings(&[], &around).expect("valid").rules.stateful);
+    }
+
+    #[test]
+    fn one_channel_alone_or_both() {
+        let channels = |typed: &[&str]| {
+            settings(typed, &Surroundings::default()).map(|s| (s.rules.stdout, s.rules.stderr))
+        };
+        assert_eq!(channels(&[]), Ok((true, true)));
+        assert_eq!(channels(&["--stdout"]), Ok((true, false)));
+        assert_eq!(channels(&["--stderr"]), Ok((false, true)));
+        assert_eq!(channels(&["--stderr", "--stdout"]), Ok((true, true)));
+    }
+
+    #[test]
+    fn history_is_what_tail_and_since_ask_for() {
+        let around = Surroundings { now: Timestamp { seconds: 1000, nanos: 0 }, ..Surroundings::default() };
+        let history = |typed: &[&str]| settings(typed, &around).map(|settings| settings.rules.history);
+        assert_eq!(history(&[]), Ok(None));
+        assert_eq!(history(&["-n", "5"]), Ok(Some((Tail::Last(5), None))));
+        assert_eq!(
+            history(&["--since", "10s"]),
+            Ok(Some((Tail::All, Some(Timestamp { seconds: 990, nanos: 0 }))))
+        );
+        assert!(history(&["-n", "-5"]).is_err());
+        assert!(history(&["--since", "1s", "--until", "10s"]).is_err());
+    }
+
+    #[test]
+    fn what_is_in_force_can_be_written_as_a_file_and_read_again() {
+        let settings =
+            with_file(&["--exclude", "a\"b", "-n", "all"], "[read]\nmax_streams = 7").expect("valid");
+        let text = settings.values.to_toml();
+        let again =
+            file::parse(Path::new("again.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(settings.values.differing(&again).count(), 0, "{text}");
+        assert!(text.contains("max_streams = 7") && text.contains("# line 2"), "{text}");
+    }
+
+    #[test]
+    fn the_own_container_is_recognised_by_its_mounts_or_its_cgroup() {
+        let id = "0123456789abcdef".repeat(4);
+        let mount = format!(
+            "701 690 254:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda1 rw"
+        );
+        let expected = ContainerId::parse(&id);
+        assert!(expected.is_some());
+        assert_eq!(find_own_container(&mount, ""), expected);
+        assert_eq!(find_own_container("", &format!("4:memory:/docker/{id}\n")), expected);
+        assert_eq!(find_own_container("36 35 98:0 / / rw - ext4 /dev/root rw", "0::/\n"), None);
+    }
+}

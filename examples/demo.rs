@@ -44,7 +44,7 @@ fn show(socket: &PathBuf) -> io::Result<i32> {
         Stage::new(listener).play()
     })?;
     let mut args: Vec<OsString> = vec!["-H".into(), format!("unix://{}", socket.display()).into()];
-    args.extend(["--tail".into(), "all".into()]);
+    args.extend(["--config", "none", "--sandbox", "off", "--tail", "all"].map(OsString::from));
     args.extend(std::env::args_os().skip(1));
     Ok(docklog::cli::run_with(args))
 }

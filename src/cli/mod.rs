@@ -9,8 +9,10 @@ use std::io::{self, IsTerminal, Write};
 use crate::config::keys::Name;
 use crate::config::{Settings, Surroundings};
 use crate::shell::file;
-use crate::shell::host::{self, Host, Keeping};
+use crate::shell::host::{self, Host, Keeping, Reload};
+use crate::shell::manager;
 use crate::shell::messages::Messages;
+use crate::shell::sandbox;
 use crate::shell::state::State;
 use crate::shell::turn::Turn;
 
@@ -35,14 +37,23 @@ pub fn run_with(mut typed: Vec<OsString>) -> i32 {
     };
     let messages = Messages::default();
     log_to(&messages);
-    match start(settings, messages) {
+    let typed = flags;
+    let reload: Reload = Box::new(move || {
+        let again = Settings::load(&typed, &Surroundings::here());
+        let settings = match again {
+            Ok(settings) => settings,
+            Err(error) => return Some(Err(error)),
+        };
+        settings.file.is_some().then_some(Ok(settings))
+    });
+    match start(settings, reload, messages) {
         Ok(mut turn) => turn.run(),
         Err(error) => complain(&error, 1),
     }
 }
 
 /// Takes up what an earlier run has left, and makes the loop.
-fn start(mut settings: Settings, messages: Messages) -> Result<Turn<Host>, String> {
+fn start(mut settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<Host>, String> {
     settings.rules.max_streams = settings.rules.max_streams.min(host::room());
     let (state, saved, settled) = match &settings.state {
         Some(directory) => {
@@ -59,8 +70,10 @@ fn start(mut settings: Settings, messages: Messages) -> Result<Turn<Host>, Strin
         }
         None => None,
     };
-    let host = Host::new(settings.socket.clone(), Keeping { output, state });
+    let host = Host::new(settings.socket.clone(), Keeping { output, state }, reload);
     let host = host.map_err(|error| format!("can't start: {error}"))?;
+    let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;
+    log::info!("sandbox: {confined}");
     Ok(Turn::new(settings, saved, host, messages))
 }
 
@@ -101,6 +114,7 @@ impl Surroundings {
             docker_host: variable("DOCKER_HOST"),
             state_directory: variable("STATE_DIRECTORY"),
             no_color: variable("NO_COLOR").is_some(),
+            watchdog: manager::watchdog(),
             terminal: io::stdout().is_terminal(),
             own_container: crate::config::own_container(),
             now: std::time::SystemTime::now()

@@ -110,7 +110,8 @@ pub const KEYS: &[Key] = &[
     key(Name::NoFollow, Kind::Switch, "print what there is, then end").flag(None, "no-follow", ""),
     key(Name::All, Kind::Switch, "stopped containers too")
         .flag(Some('a'), "all", "")
-        .at("read.stopped", "false"),
+        .at("read.stopped", "false")
+        .fixed(),
     key(Name::Exclude, Kind::Patterns, "leave these containers out (repeatable)")
         .flag(None, "exclude", "PATTERN")
         .at("exclude.names", ""),

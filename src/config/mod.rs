@@ -15,6 +15,7 @@ pub mod moment;
 pub mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use docklog_protocol::{ContainerId, Tail, Timestamp};
 
@@ -39,6 +40,8 @@ pub struct Surroundings {
     pub no_color: bool,
     /// stdout is a terminal.
     pub terminal: bool,
+    /// How often a service manager wants to hear that docklog is alive.
+    pub watchdog: Option<Duration>,
     /// The container that we run in.
     pub own_container: Option<ContainerId>,
     /// For spans such as `--since 10m`.
@@ -192,6 +195,7 @@ fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
         rotate_every: kind::lease(values.word(Name::RotateEvery).unwrap_or("0"))?,
         max_streams: values.word(Name::MaxStreams).map(kind::number).transpose()?.unwrap_or(usize::MAX),
         stateful,
+        watchdog: around.watchdog,
         history: (tail.is_some() || since.is_some()).then(|| (tail.unwrap_or(Tail::All), since)),
         until,
         stdout,

@@ -20,6 +20,7 @@ use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::reader::Reader;
 use super::retry;
+use super::service::Service;
 use super::stream::{Opening, Phase, Stream};
 use super::time::Mono;
 use super::timers::Timer;
@@ -76,6 +77,9 @@ pub(super) struct Link {
     was_lost: bool,
     /// The first list is complete: what turns up from now on has started under our eyes.
     pub(super) settled: bool,
+    /// Other containers are selected than before: until a list is complete that was asked for since then, what turns up in
+    /// it may have been there before.
+    reselected: Option<u32>,
 }
 
 impl Default for Link {
@@ -99,6 +103,7 @@ impl Default for Link {
             list_lossy: false,
             was_lost: false,
             settled: false,
+            reselected: None,
         }
     }
 }
@@ -267,6 +272,7 @@ impl Core {
         }
         if !std::mem::replace(&mut self.link.settled, true) {
             self.say(Notice::Watching { containers: self.catalogue.count() });
+            self.notify(Service::Ready);
         }
         self.link.told = false;
         if self.link.events_short == 0 {
@@ -277,11 +283,20 @@ impl Core {
         }
     }
 
+    /// Other containers are selected from now on: the list tells which.
+    pub(super) fn select_again(&mut self) {
+        if self.link.settled {
+            self.link.reselected = Some(self.link.lists + 1);
+        }
+        self.list();
+    }
+
     /// Compares the catalogue with the list: who is thought to run, but isn't in it and hasn't been heard of since, has
     /// ended without our being told.
     fn reconcile(&mut self) {
         let list = self.link.lists;
         let lossy = std::mem::take(&mut self.link.list_lossy);
+        self.link.reselected = self.link.reselected.filter(|since| list < *since);
         for id in self.catalogue.streams() {
             let Some(container) = self.catalogue.get(id) else { continue };
             let unheard = container.listed != list && container.touched != list;
@@ -355,6 +370,7 @@ impl Core {
         (self.link.events_refused, self.link.list_refused) = (false, false);
         self.link.state = State::Away;
         self.link.was_lost = self.link.settled;
+        self.notify(Service::Status);
         let fatal = why.is_some() && self.rules.no_follow;
         if let Some(notice) = why
             && !std::mem::replace(&mut self.link.told, true)
@@ -376,7 +392,12 @@ impl Core {
         let running = matches!(listed.state.as_str(), "running" | "paused");
         self.saved.exists(listed.id);
         let list = self.link.lists;
+        let selection = &self.rules.selection;
+        let selected = selection.by_labels(&listed.labels) && selection.by_name(listed.id, &listed.name);
         if let Some(id) = self.catalogue.find(listed.id) {
+            if !selected {
+                return self.drop_stream(id); // a reload has left it out
+            }
             let Some(container) = self.catalogue.get_mut(id) else { return };
             container.listed = list;
             if container.touched == list {
@@ -391,14 +412,12 @@ impl Core {
             }
             return;
         }
-        if !self.rules.selection.by_labels(&listed.labels)
-            || !self.rules.selection.by_name(listed.id, &listed.name)
-        {
+        if !selected {
             return;
         }
         // One that was created while nobody looked has brought nothing yet.
         let is_new = self.saved.is_older_than(listed.created);
-        let opening = match self.link.settled {
+        let opening = match self.link.settled && self.link.reselected.is_none() {
             true => Opening::AfterLastEnd(None),
             false if is_new => Opening::As(Begin::First),
             false => Opening::As(self.begin(running)),
@@ -427,6 +446,7 @@ impl Core {
             Some((Tail::Last(0), _)) => Begin::Now(self.now.wall),
             Some((tail, since)) => Begin::History { tail, since },
             None if self.rules.no_follow || !running => Begin::History { tail: Tail::All, since: None },
+            None if self.link.settled => Begin::Now(self.now.wall), // a reload has selected it
             // Of this one nothing had come when the checkpoint was written.
             None => self.saved.taken.map_or(Begin::Now(self.now.wall), Begin::Restart),
         }

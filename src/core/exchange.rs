@@ -2,7 +2,9 @@
 
 use docklog_protocol::{Error, Event, Head, Inspected, Listed, Refusal, Version};
 
+use super::Rules;
 use super::notice::Notice;
+use super::service::Service;
 
 /// A stream: our subscription to one container's log. Slot and generation in the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +81,8 @@ pub enum Input {
     Ended(Exchange, End),
     /// Rotate all streams now.
     Rotate,
+    /// Other rules hold from now on.
+    Reload(Box<Rules>),
     /// Flush and end.
     Stop,
 }
@@ -94,4 +98,6 @@ pub enum Command {
     Say(Notice),
     /// Write the checkpoint: [`super::Core::settled_places`].
     Save,
+    /// Tell the service manager, if there is one.
+    Notify(Service),
 }

@@ -20,6 +20,7 @@
 //! | `pace` | how long bytes may gather |
 //! | `timers`, `retry` | when |
 //! | `notice`, `count` | what is told |
+//! | `service` | what a service manager is told, and a reload |
 
 mod audit;
 pub mod batch;
@@ -40,6 +41,7 @@ pub mod repeats;
 pub mod retry;
 mod rotation;
 pub mod selection;
+pub mod service;
 mod stream;
 pub mod time;
 pub mod timers;
@@ -60,6 +62,7 @@ use memory::Memory;
 use notice::Notice;
 use retry::Chance;
 use selection::Selection;
+use service::Service;
 use time::{Mono, Now};
 use timers::{Timer, Timers};
 
@@ -96,6 +99,8 @@ pub struct Rules {
     pub max_streams: usize,
     /// Places are kept in a checkpoint.
     pub stateful: bool,
+    /// How often a service manager wants to hear that the loop turns.
+    pub watchdog: Option<Duration>,
 }
 
 /// All decisions and what they rest on.
@@ -172,6 +177,7 @@ impl Core {
             overdue: false,
         };
         core.begin_until();
+        core.begin_watchdog();
         core.ask_version();
         core
     }
@@ -231,7 +237,9 @@ impl Core {
             Timer::Lease(id) => self.lease_is_over(id),
             Timer::Park => self.park(),
             Timer::Save => self.commands.push_back(Command::Save),
+            Timer::Watchdog => self.watchdog_is_due(),
             Timer::Reconcile => {
+                self.notify(Service::Status);
                 self.room = self.rules.max_streams.max(1); // descriptors may have become free
                 self.list();
             }
@@ -257,6 +265,7 @@ impl Core {
             Input::ItemLost(exchange, detail) => self.item_lost(exchange, detail),
             Input::Ended(exchange, end) => self.ended(exchange, end),
             Input::Rotate => self.rotate_all(),
+            Input::Reload(rules) => self.reload(*rules),
             Input::Stop => self.stop(),
         }
     }
@@ -340,6 +349,7 @@ impl Core {
         if self.exit.replace(code).is_some() {
             return;
         }
+        self.notify(Service::Stopping);
         for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
             self.commands.push_back(Command::Close(exchange));
         }

@@ -90,6 +90,20 @@ impl Core {
         self.rotate(id);
     }
 
+    /// Leases of another length hold: for sessions that are open, too.
+    pub(super) fn renew_leases(&mut self) {
+        for id in self.catalogue.streams() {
+            self.timers.cancel(Timer::Lease(id));
+            let is_live = |container: &super::catalogue::Container| {
+                container.stream.live && container.stream.is_following()
+            };
+            if let Some(lease) = self.catalogue.get(id).is_some_and(is_live).then(|| self.lease(id)).flatten()
+            {
+                self.timers.set(Timer::Lease(id), self.now.mono.after(lease));
+            }
+        }
+    }
+
     /// Rotates every stream that follows.
     pub(super) fn rotate_all(&mut self) {
         for id in self.catalogue.streams() {

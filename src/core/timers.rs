@@ -28,6 +28,8 @@ pub enum Timer {
     Park,
     /// Places have changed: write the checkpoint.
     Save,
+    /// Tell the service manager that the loop turns.
+    Watchdog,
     /// Compare the catalogue with the engine's list.
     Reconcile,
     /// More streams wait to be opened than one turn may open.

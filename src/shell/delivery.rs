@@ -45,6 +45,11 @@ impl Delivery {
         }
     }
 
+    /// What comes from now on looks so.
+    pub fn set_encoder(&mut self, encoder: Encoder) {
+        self.encoder = encoder;
+    }
+
     /// Lines of a container of this name will come.
     pub fn expect(&mut self, name: &str) {
         self.encoder.expect(name);

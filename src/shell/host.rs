@@ -17,9 +17,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::manager::Manager;
 use super::outlet;
 use super::state::State;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use crate::config::Settings;
 use crate::core::checkpoint::OutputMark;
 use crate::core::time::{Mono, Now};
 use crate::limits;
@@ -29,11 +31,13 @@ const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
 const STDOUT: mio::Token = mio::Token(usize::MAX - 2);
 const STDERR: mio::Token = mio::Token(usize::MAX - 3);
 
+const SIGNALS_TAKEN: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 256;
 
 /// This machine, seen by one docklog.
-#[derive(Debug)]
 pub struct Host {
     path: PathBuf,
     all: Poll,
@@ -45,8 +49,13 @@ pub struct Host {
     /// The file that takes stdout's part.
     output: Option<OutputMark>,
     state: Option<State>,
+    manager: Option<Manager>,
+    reload: Reload,
     start: Instant,
 }
+
+/// Reads the configuration again, if there is one.
+pub type Reload = Box<dyn FnMut() -> Option<Result<Settings, String>>>;
 
 /// Where lines and places go, if not to stdout and nowhere.
 #[derive(Debug, Default)]
@@ -72,8 +81,8 @@ impl Host {
     ///
     /// # Errors
     /// If stdout or stderr is closed, or the kernel refuses epoll or signalfd.
-    pub fn new(engine: PathBuf, keeping: Keeping) -> io::Result<Self> {
-        let asked = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2]);
+    pub fn new(engine: PathBuf, keeping: Keeping, reload: Reload) -> io::Result<Self> {
+        let asked = SigSet::from_iter(SIGNALS_TAKEN);
         asked.thread_block()?;
         let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let (all, urgent) = (Poll::new()?, Poll::new()?);
@@ -90,8 +99,20 @@ impl Host {
             let _ = urgent.registry().register(&mut SourceFd(&outlet.raw_fd()), token, Interest::WRITABLE);
         }
         let events = Events::with_capacity(EVENTS);
-        let (state, start) = (keeping.state, Instant::now());
-        Ok(Self { path: engine, all, urgent, events, signals, stdout, stderr, output, state, start })
+        Ok(Self {
+            path: engine,
+            all,
+            urgent,
+            events,
+            signals,
+            stdout,
+            stderr,
+            output,
+            state: keeping.state,
+            manager: Manager::from_environment(),
+            reload,
+            start: Instant::now(),
+        })
     }
 
     fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -115,6 +136,7 @@ impl Host {
                         ready.push(Ready::Ask(match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
                             Ok(Ok(Signal::SIGUSR1)) => Ask::Rotate,
                             Ok(Ok(Signal::SIGUSR2)) => Ask::Counts,
+                            Ok(Ok(Signal::SIGHUP)) => Ask::Reload,
                             _ => Ask::Stop,
                         }));
                     }
@@ -204,6 +226,16 @@ impl World for Host {
 
     fn output(&self) -> Option<OutputMark> {
         self.output
+    }
+
+    fn notify(&mut self, state: &str) {
+        if let Some(manager) = &self.manager {
+            manager.tell(state);
+        }
+    }
+
+    fn reload(&mut self) -> Option<Result<Settings, String>> {
+        (self.reload)()
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {

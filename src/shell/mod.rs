@@ -7,19 +7,23 @@
 //! | `connection` | one exchange with the engine: request out, response in |
 //! | `table` | connections by token |
 //! | `delivery` | batches to stdout |
+//! | `manager` | words to the service manager |
 //! | `messages` | our own words to stderr |
 //! | `world` | what the loop needs of a machine |
 //! | `host` | the real machine: epoll, signalfd, clocks |
 //! | `file` | the output file, and what of it is cut off |
 //! | `state` | the checkpoint on disk, and its lock |
+//! | `sandbox` | what the kernel denies from the start of the loop on |
 //! | `outlet` | writing to whatever stdout and stderr are, without ever blocking |
 
 pub mod connection;
 pub mod delivery;
 pub mod file;
 pub mod host;
+pub mod manager;
 pub mod messages;
 pub mod outlet;
+pub mod sandbox;
 pub mod state;
 pub mod table;
 pub mod turn;

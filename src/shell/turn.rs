@@ -11,12 +11,15 @@ use super::messages::Messages;
 use super::table::Table;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
 use crate::config::Settings;
+use crate::config::keys::Key;
+use crate::config::values::Values;
 use crate::core::Core;
 use crate::core::checkpoint::{self, OutputMark, Saved};
 use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
 use crate::core::notice::{Notice, Weight};
 use crate::core::pace::{Load, Pace};
-use crate::core::time::Now;
+use crate::core::service::Service;
+use crate::core::time::{Mono, Now};
 use crate::encode;
 use crate::limits;
 
@@ -42,6 +45,11 @@ pub struct Turn<W: World> {
     /// stdout takes nothing any more: end with this code.
     closed: Option<i32>,
     stateful: bool,
+    /// What was set at the start; and what holds of it that can be changed since.
+    values: Values,
+    in_force: Values,
+    /// When the service manager was told last how docklog fares, and how many lines there were.
+    fared: (Mono, u64),
     /// The last checkpoint could not be written, and that was said.
     unsaved: bool,
 }
@@ -81,6 +89,9 @@ impl<W: World> Turn<W> {
             news: settings.news,
             closed: None,
             stateful,
+            in_force: settings.values.clone(),
+            values: settings.values,
+            fared: (now.mono, 0),
             unsaved: false,
         }
     }
@@ -152,6 +163,7 @@ impl<W: World> Turn<W> {
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
                 Ready::Ask(Ask::Rotate) => self.core.handle(Input::Rotate),
                 Ready::Ask(Ask::Counts) => self.say_counts(),
+                Ready::Ask(Ask::Reload) => self.reload(),
             }
         }
         self.ready = marked;
@@ -257,8 +269,60 @@ impl<W: World> Turn<W> {
                 }
                 Command::Say(notice) => self.say(&notice),
                 Command::Save => self.save(),
+                Command::Notify(service) => self.notify(service),
             }
         }
+    }
+
+    /// Tells the service manager.
+    fn notify(&mut self, service: Service) {
+        let word = match service {
+            Service::Ready => "READY=1\n",
+            Service::Alive => "WATCHDOG=1\n",
+            Service::Stopping => return self.world.notify("STOPPING=1"),
+            Service::Status => "",
+        };
+        let (now, lines) = (self.core.now().mono, self.core.counts().lines);
+        let (then, lines_then) = std::mem::replace(&mut self.fared, (now, lines));
+        let millis = u64::try_from(now.since(then).as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = (lines - lines_then).saturating_mul(1000) / millis;
+        self.world.notify(&format!("{word}STATUS={}", self.core.fares(rate)));
+    }
+
+    /// SIGHUP: the configuration is read again. If it is valid, it holds from now on; else the old one stays.
+    fn reload(&mut self) {
+        let Some(read) = self.world.reload() else { return self.core.handle(Input::Stop) };
+        self.world.notify("RELOADING=1");
+        match read {
+            Ok(settings) => {
+                let text = self.take_over(settings);
+                self.messages.push(format!("docklog: {text}\n").as_bytes());
+            }
+            Err(error) => self.messages.push(
+                format!("docklog: the configuration stays as it was, for the new one is wrong:\n{error}\n")
+                    .as_bytes(),
+            ),
+        }
+        self.notify(Service::Ready);
+    }
+
+    /// Applies new settings. Returns what was changed, for people.
+    fn take_over(&mut self, settings: Settings) -> String {
+        let called = |keys: Vec<&Key>| keys.iter().map(|key| key.path).collect::<Vec<_>>().join(", ");
+        let (fixed, _): (Vec<_>, Vec<_>) = self.values.differing(&settings.values).partition(|key| key.fixed);
+        let changed = self.in_force.differing(&settings.values).filter(|key| !key.fixed).collect();
+        let mut text = match called(changed) {
+            none if none.is_empty() => "the configuration was read again: nothing has changed".to_owned(),
+            changed => format!("the configuration was read again: {changed} changed"),
+        };
+        if !fixed.is_empty() {
+            text.push_str(&format!("; a restart is needed for {}", called(fixed)));
+        }
+        self.delivery.set_encoder(settings.encoder);
+        self.news = settings.news;
+        self.in_force = settings.values;
+        self.core.handle(Input::Reload(Box::new(settings.rules)));
+        text
     }
 
     /// Writes the checkpoint: places up to which all lines are written, and how much of the output file that is.

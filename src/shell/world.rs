@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::config::Settings;
 use crate::core::checkpoint::OutputMark;
 use crate::core::time::Now;
 
@@ -31,7 +32,7 @@ pub enum Outlet {
     Stderr,
 }
 
-/// Asks from outside, by signal.
+/// Requests from outside, by signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// SIGTERM, SIGINT: flush and end.
@@ -40,6 +41,8 @@ pub enum Ask {
     Rotate,
     /// SIGUSR2: say the counts.
     Counts,
+    /// SIGHUP: read the configuration again.
+    Reload,
 }
 
 /// What a wait found. Readiness is edge-triggered: it is told once, and stays true until an operation would block.
@@ -98,6 +101,16 @@ pub trait World {
 
     /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
     fn output(&self) -> Option<OutputMark>;
+
+    /// Tells the service manager, in the words of sd_notify(3); without one nothing happens. What can't be sent now is not
+    /// sent: the next news say more.
+    fn notify(&mut self, state: &str);
+
+    /// Reads the configuration again. `None`: there is none, and SIGHUP means what it means to any program.
+    ///
+    /// # Errors
+    /// All that is wrong with it, for people.
+    fn reload(&mut self) -> Option<Result<Settings, String>>;
 
     /// Replaces the checkpoint.
     ///

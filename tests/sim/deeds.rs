@@ -169,4 +169,15 @@ impl Machine {
         assert!(!self.killed, "scenario: nobody is there to be stopped");
         self.asks.push_back(Ask::Stop);
     }
+
+    /// SIGHUP for docklog.
+    pub fn hangup_signal(&mut self) {
+        self.asks.push_back(Ask::Reload);
+    }
+
+    /// Writes another configuration file, and asks docklog to read it.
+    pub fn reload_signal(&mut self, text: &str) {
+        self.configuration = Some(text.to_owned());
+        self.hangup_signal();
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::time::Duration;
 
 use docklog::config::Settings;
 use docklog::core::checkpoint::{OutputMark, Saved, decode};
@@ -64,6 +65,13 @@ pub struct Machine {
     pub checkpoint: Option<Vec<u8>>,
     /// Stdout is docklog's output file.
     pub output: Option<OutputMark>,
+    /// Docklog's command line and its configuration file, if it has one.
+    pub args: Vec<String>,
+    pub configuration: Option<String>,
+    /// What the service manager was told, and when.
+    pub manager: Vec<(u64, String)>,
+    /// How often it wants to hear of docklog.
+    pub watchdog: Option<Duration>,
     /// How often docklog was started.
     pub starts: u64,
     /// When a container started last.
@@ -104,6 +112,10 @@ impl Machine {
             links: BTreeMap::new(),
             checkpoint: None,
             output: None,
+            args: Vec::new(),
+            configuration: None,
+            manager: Vec::new(),
+            watchdog: None,
             starts: 0,
             last_start: 0,
             most_links: usize::MAX,

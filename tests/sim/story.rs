@@ -1,11 +1,8 @@
 //! A story: a machine with a plan, docklog run on it to its end, and what can be said about that afterwards.
 
-use docklog::cli::args;
-use docklog::config::values::Values;
-use docklog::config::{Settings, Surroundings};
+use docklog::config::Settings;
 use docklog::shell::messages::Messages;
 use docklog::shell::turn::Turn;
-
 use docklog_protocol::Timestamp;
 
 use super::engine::{Dialect, Spec};
@@ -34,7 +31,6 @@ impl Drop for Replay {
 pub struct Story {
     pub seed: u64,
     pub machine: Machine,
-    args: Vec<String>,
 }
 
 /// What has become of it.
@@ -53,13 +49,18 @@ impl Story {
     }
 
     pub fn new(seed: u64, dialect: Dialect, knobs: Knobs) -> Self {
-        let args = ["-o", "json", "--tail", "all"].map(str::to_owned).to_vec();
-        Story { seed, machine: Machine::new(seed, dialect, knobs), args }
+        Story { seed, machine: Machine::new(seed, dialect, knobs) }.args(&["--tail", "all"])
     }
 
     /// With these arguments after `-o json`.
     pub fn args(mut self, args: &[&str]) -> Self {
-        self.args = ["-o", "json"].iter().chain(args).map(|&arg| arg.to_owned()).collect();
+        self.machine.args = ["-o", "json"].iter().chain(args).map(|&arg| arg.to_owned()).collect();
+        self
+    }
+
+    /// With this configuration file.
+    pub fn configured(mut self, text: &str) -> Self {
+        self.machine.configuration = Some(text.to_owned());
         self
     }
 
@@ -92,7 +93,7 @@ impl Story {
         let _ = env_logger::try_init(); // RUST_LOG=trace shows what docklog thinks
         let world = SimWorld::new(self.machine);
         let (exit, reader_left) = loop {
-            let settings = settings(&self.args, self.seed, &world);
+            let settings = Settings { seed: Some(self.seed), ..world.settings().unwrap() };
             let saved = world.machine_mut().take_up(&settings);
             let mut turn = Turn::new(settings, saved, world.clone(), Messages::default());
             let exit = turn.run();
@@ -111,14 +112,6 @@ impl Story {
         outcome.check_manners(reader_left);
         outcome
     }
-}
-
-fn settings(args: &[String], seed: u64, world: &SimWorld) -> Settings {
-    let wall = i64::try_from(world.machine().wall()).unwrap();
-    let around = Surroundings { now: Timestamp::from_unix_nanos(wall), ..Surroundings::default() };
-    let mut settings = Settings::new(&args::parse(args).unwrap(), &Values::default(), &around).unwrap();
-    settings.seed = Some(seed);
-    settings
 }
 
 impl Outcome {
@@ -273,6 +266,15 @@ impl Outcome {
     /// Requests whose line holds this.
     pub fn requests(&self, what: &str) -> usize {
         self.machine.machine().engine.requests.iter().filter(|(_, line)| line.contains(what)).count()
+    }
+
+    /// When this container's log was asked for, in milliseconds.
+    pub fn log_requests(&self, name: &str) -> Vec<u64> {
+        let machine = self.machine.machine();
+        let Some(container) = machine.engine.find(name) else { return Vec::new() };
+        let asks = |line: &str| line.contains(&container.id) && line.contains("/logs");
+        let requests = machine.engine.requests.iter().filter(|(_, line)| asks(line));
+        requests.map(|(at, _)| (at - super::machine::EPOCH) / MS).collect()
     }
 
     /// Connects, and tries to, in a span of milliseconds.

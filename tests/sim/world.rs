@@ -2,9 +2,12 @@
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use docklog::cli::args;
+use docklog::config::{Settings, Surroundings, file};
 use docklog::core::checkpoint::OutputMark;
 use docklog::core::time::{Mono, Now};
 use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
@@ -19,6 +22,20 @@ pub struct SimWorld(Rc<RefCell<Machine>>);
 impl SimWorld {
     pub fn new(machine: Machine) -> Self {
         SimWorld(Rc::new(RefCell::new(machine)))
+    }
+
+    /// What docklog is to do, by its command line and its configuration file.
+    pub fn settings(&self) -> Result<Settings, String> {
+        let machine = self.machine();
+        let wall = i64::try_from(machine.wall()).unwrap();
+        let around = Surroundings {
+            now: Timestamp::from_unix_nanos(wall),
+            watchdog: machine.watchdog,
+            ..Surroundings::default()
+        };
+        let text = machine.configuration.as_deref().unwrap_or_default();
+        let file = file::parse(Path::new("docklog.toml"), text)?;
+        Settings::new(&args::parse(&machine.args)?, &file, &around)
     }
 
     pub fn machine(&self) -> Ref<'_, Machine> {
@@ -95,6 +112,16 @@ impl World for SimWorld {
 
     fn output(&self) -> Option<OutputMark> {
         self.0.borrow().output
+    }
+
+    fn notify(&mut self, state: &str) {
+        let mut machine = self.0.borrow_mut();
+        let now = machine.now;
+        machine.manager.push((now, state.to_owned()));
+    }
+
+    fn reload(&mut self) -> Option<Result<Settings, String>> {
+        self.machine().configuration.is_some().then(|| self.settings())
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {

@@ -11,3 +11,4 @@ mod idle;
 mod lines;
 mod outlets;
 mod rotation;
+mod service;

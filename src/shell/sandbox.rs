@@ -1,0 +1,123 @@
+//! What docklog never needs, the kernel denies: after start-up, files beyond those of the configuration (Landlock), and new
+//! privileges (`no_new_privs`). Descriptors that are open stay so, and connecting to a Unix socket is no access to a file.
+//!
+//! | path | stays allowed |
+//! |---|---|
+//! | the state directory | to read, write, make, remove and rename files |
+//! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
+//! | the zone files of this machine | to read, for local times in a reload |
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetStatus,
+};
+
+use crate::config::{Sandbox, Settings};
+
+/// The rules of file systems that are known here: up to the one for ioctl on devices (Linux 6.10). Older kernels enforce
+/// those of them that they know.
+const KNOWN: ABI = ABI::V5;
+
+/// Where a local time is explained.
+const ZONES: [&str; 2] = ["/etc/localtime", "/usr/share/zoneinfo"];
+
+/// A path, and what may be done below it.
+#[derive(Debug)]
+pub struct Allowed {
+    path: PathBuf,
+    access: BitFlags<AccessFs>,
+}
+
+/// What these settings need once everything is open.
+pub fn needs(settings: &Settings) -> Vec<Allowed> {
+    let keep = AccessFs::ReadFile
+        | AccessFs::ReadDir
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::RemoveFile;
+    let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
+    let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
+    let file = settings.file.iter().map(|path| match path.parent() {
+        Some(parent) if parent != Path::new("") => read(parent),
+        _ => read(Path::new(".")),
+    });
+    state.chain(file).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
+}
+
+/// From here on this thread, and whatever it might start, can do no more than that. Returns what people may want to know.
+///
+/// # Errors
+/// Where the sandbox is required, and this kernel can't have it.
+pub fn enter(mode: Sandbox, allowed: &[Allowed]) -> Result<String, String> {
+    let hint = "leave --sandbox out to go without what it lacks";
+    if mode == Sandbox::Off {
+        return Ok("off".to_owned());
+    }
+    let told = match (mode, confine(allowed)) {
+        (_, Ok(RulesetStatus::FullyEnforced)) => "files and new privileges are confined".to_owned(),
+        (Sandbox::On, Ok(_)) => {
+            return Err(format!("--sandbox on: this kernel lacks Landlock (Linux 6.10); {hint}"));
+        }
+        (Sandbox::On, Err(error)) => return Err(format!("--sandbox on: {error}; {hint}")),
+        (_, Ok(RulesetStatus::PartiallyEnforced)) => {
+            "confined as far as this kernel can (older than Linux 6.10)".to_owned()
+        }
+        (_, Ok(_)) => "this kernel has no Landlock: new privileges are denied, files are not".to_owned(),
+        (_, Err(error)) => format!("not confined: {error}"),
+    };
+    Ok(told)
+}
+
+fn confine(allowed: &[Allowed]) -> Result<RulesetStatus, landlock::RulesetError> {
+    let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?.create()?;
+    for Allowed { path, access } in allowed {
+        // What isn't there can't be needed.
+        if let Ok(path) = PathFd::new(path) {
+            rules = rules.add_rule(PathBeneath::new(path, *access))?;
+        }
+    }
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::shell::file::tests::folder;
+
+    #[test]
+    fn what_is_needed_works_and_nothing_else() {
+        let (kept, other) = (folder("sandbox-kept"), folder("sandbox-other"));
+        fs::create_dir_all(&kept).expect("a directory");
+        fs::create_dir_all(&other).expect("a directory");
+        let mut settings = Settings::from_args(["--config", "none"]).expect("valid");
+        (settings.state, settings.file) = (Some(kept.clone()), Some(other.join("docklog.toml")));
+        fs::write(other.join("docklog.toml"), "before").expect("written");
+        let allowed = needs(&settings);
+        let confined = std::thread::spawn(move || {
+            let told = enter(Sandbox::On, &allowed)?;
+            let work = || -> std::io::Result<()> {
+                fs::write(kept.join("checkpoint.next"), "1")?;
+                fs::write(kept.join("checkpoint.next"), "2")?;
+                fs::rename(kept.join("checkpoint.next"), kept.join("checkpoint.jsonl"))?;
+                fs::read(other.join("docklog.toml")).map(drop)
+            };
+            work().map_err(|error| error.to_string())?;
+            let denied =
+                |result: std::io::Result<()>| result.is_err_and(|error| error.raw_os_error() == Some(13));
+            assert!(denied(fs::write(other.join("docklog.toml"), "after")), "the configuration was written");
+            assert!(denied(fs::read("/etc/passwd").map(drop)), "another file was read");
+            assert!(denied(fs::remove_file(other.join("docklog.toml"))), "the configuration was removed");
+            assert!(denied(fs::read_dir("/").map(drop)), "a directory was listed");
+            let status = fs::read_to_string("/proc/thread-self/status").map(drop);
+            assert!(denied(status), "/proc was read");
+            Ok::<String, String>(told)
+        });
+        let told = confined.join().expect("no panic").expect("this kernel has Landlock");
+        assert!(told.contains("confined"), "{told}");
+    }
+}

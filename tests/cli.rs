@@ -12,7 +12,11 @@ use nix::unistd::Pid;
 
 fn docklog() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docklog"));
-    command.env_remove("DOCKER_HOST").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .env_remove("DOCKER_HOST")
+        .env_remove("STATE_DIRECTORY")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 
@@ -197,4 +201,58 @@ fn counts_are_said_on_demand_and_rotation_is_no_end() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0));
     assert!(said.starts_with("docklog: counts {") && said.contains("\"rotations\":0"), "{said}");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_line_by_line_and_ends_with_2() {
+    let file = nowhere("config").with_file_name("docklog.toml");
+    std::fs::write(&file, "[read]\ntial = 5\n[output]\nformat = \"xml\"\n").unwrap();
+    let output = run(&["--config", file.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("docklog.toml:")).collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains(":2: read.tial: ") && lines[0].ends_with("did you mean read.tail?"), "{said}");
+    assert!(lines[1].contains(":4: output.format: expected auto, pretty, json or raw, not 'xml'"), "{said}");
+    for (path, part) in [("/nowhere/at.toml", "No such file"), ("/dev/zero", "isn't a regular file")] {
+        let output = run(&["--config", path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(part), "{path}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_hangup_reads_the_configuration_again() {
+    let socket = nowhere("hangup");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let file = socket.with_file_name("docklog.toml");
+    std::fs::write(&file, "[read]\nrotate_every = \"1m\"\n").unwrap();
+    let child = spawn(&socket, &["--config", file.to_str().unwrap()]);
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    std::thread::sleep(Duration::from_millis(300));
+    // As an editor does it: the sandbox must not hide the new file.
+    let next = socket.with_file_name("docklog.toml.next");
+    std::fs::write(&next, "[read]\nrotate_every = \"2m\"\n").unwrap();
+    std::fs::rename(&next, &file).unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&file, "[read]\nrotate_every = 2\n").unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    let said = text(&stop(child, Signal::SIGTERM).stderr);
+    assert!(said.contains("the configuration was read again: read.rotate_every changed\n"), "{said}");
+    assert!(said.contains("stays as it was") && said.contains("docklog.toml:2: read.rotate_every"), "{said}");
+}
+
+#[test]
+fn from_the_start_on_no_privilege_can_be_gained() {
+    for (mode, denied) in [("on", "1"), ("off", "0")] {
+        let socket = nowhere(mode);
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let child = spawn(&socket, &["--sandbox", mode]);
+        std::thread::sleep(Duration::from_millis(300));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("NoNewPrivs:")).unwrap();
+        assert_eq!(line.split_whitespace().last(), Some(denied), "--sandbox {mode}");
+        stop(child, Signal::SIGTERM);
+    }
 }

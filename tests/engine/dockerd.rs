@@ -158,15 +158,17 @@ impl Dockerd {
         id
     }
 
-    /// Starts many, so many at a time; their ids, in no particular order.
+    /// Starts many, so many at a time; their ids, in the order of the containers.
     pub(crate) fn run_all(&self, containers: &[Container], at_a_time: usize) -> Vec<String> {
-        let (next, ids) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let (next, ids) = (AtomicUsize::new(0), Mutex::new(vec![String::new(); containers.len()]));
         scope(|threads| {
             for _ in 0..at_a_time {
                 threads.spawn(|| {
-                    while let Some(container) = containers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(container) = containers.get(number) else { return };
                         let id = self.run(container);
-                        ids.lock().unwrap().push(id);
+                        ids.lock().unwrap()[number] = id;
                     }
                 });
             }

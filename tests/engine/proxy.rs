@@ -24,15 +24,16 @@ pub(crate) enum Conduct {
 /// A proxy on a socket of its own. Its threads end with the connections.
 pub(crate) struct Proxy {
     socket: PathBuf,
-    paths: Arc<Mutex<Vec<String>>>,
+    /// Methods and paths.
+    requests: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Proxy {
     /// Listens at `socket` for an engine that listens at `engine`.
     pub(crate) fn start(socket: PathBuf, engine: &Path, conduct: fn(&str) -> Conduct) -> Self {
         let listener = UnixListener::bind(&socket).unwrap();
-        let paths = Arc::new(Mutex::new(Vec::new()));
-        let (seen, engine) = (paths.clone(), engine.to_owned());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (seen, engine) = (requests.clone(), engine.to_owned());
         spawn(move || {
             for client in listener.incoming().flatten() {
                 let (seen, engine) = (seen.clone(), engine.clone());
@@ -40,7 +41,7 @@ impl Proxy {
                 spawn(move || serve(client, &engine, &seen, conduct));
             }
         });
-        Self { socket, paths }
+        Self { socket, requests }
     }
 
     pub(crate) fn host(&self) -> String {
@@ -49,7 +50,12 @@ impl Proxy {
 
     /// How many requests had a path like that.
     pub(crate) fn count(&self, like: impl Fn(&str) -> bool) -> usize {
-        self.paths.lock().unwrap().iter().filter(|path| like(path)).count()
+        self.requests.lock().unwrap().iter().filter(|(_, path)| like(path)).count()
+    }
+
+    /// All requests so far: methods and paths.
+    pub(crate) fn requests(&self) -> Vec<(String, String)> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -63,12 +69,13 @@ impl Drop for Proxy {
 fn serve(
     mut client: UnixStream,
     engine: &Path,
-    seen: &Mutex<Vec<String>>,
+    seen: &Mutex<Vec<(String, String)>>,
     conduct: fn(&str) -> Conduct,
 ) -> io::Result<()> {
     let head = read_head(&mut BufReader::with_capacity(1, client.try_clone()?))?;
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    seen.lock().unwrap().push(path.clone());
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    seen.lock().unwrap().push((method, path.clone()));
     let chosen = conduct(&path);
     if let Conduct::Refuse = chosen {
         let body = "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n";

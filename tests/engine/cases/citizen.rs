@@ -1,0 +1,115 @@
+//! A guest with manners: reconfigured without a break, and content with what a strict proxy allows.
+
+use crate::engine::bench::{Bench, length};
+use crate::engine::container::Container;
+use crate::engine::docklog::Launch;
+use crate::engine::lines::{by_stream, texts};
+use crate::engine::proxy::{Conduct, Proxy};
+use crate::engine::sequence::{assert_same, numbered};
+use nix::sys::signal::Signal;
+use std::fs;
+
+/// Containers write on both streams while the rules about who is excluded change again and again. Those that no rule concerns
+/// keep their sessions, and nothing of them is lost or doubled.
+pub(crate) fn reload_under_load(bench: &Bench) {
+    const RATE: u64 = 200;
+    let each = RATE * length(15, 60);
+    let engine = bench.engine();
+    let proxy = Proxy::start(engine.folder().join("reload-proxy.sock"), &engine.socket(), |_| Conduct::Pass);
+    let file = engine.folder().join("reload.toml");
+    let exclude = |name: &str| {
+        let next = engine.folder().join("reload.toml.next");
+        fs::write(&next, format!("[exclude]\nnames = [\"{}\"]\n", bench.name(name))).unwrap();
+        fs::rename(&next, &file).unwrap();
+    };
+    exclude("nobody");
+    let steps = format!("both {each} {RATE} hold");
+    let containers: Vec<_> = (0..10).map(|n| Container::new(bench.name(&format!("{n}")), &steps)).collect();
+    let docklog = Launch::on(proxy.host())
+        .args(["--tail", "all", "--config", file.to_str().unwrap(), &bench.pattern()])
+        .start_watching();
+    let ids = engine.run_all(&containers, 2);
+    docklog.wait_for("lines of all", |lines| by_stream(lines).len() == 20);
+    let opens = |id: &String| proxy.count(|path| path.contains(id) && path.contains("/logs"));
+    let before: Vec<_> = ids.iter().map(opens).collect();
+    for (round, name) in ["0", "nobody", "1", "0", "nobody"].into_iter().enumerate() {
+        exclude(name);
+        docklog.signal(Signal::SIGHUP);
+        docklog.wait_until("the reload", || docklog.said("read again: exclude.names changed") > round);
+        let seen = docklog.count();
+        docklog.wait_for("lines under the new rules", |lines| lines.len() > seen + 2_000);
+    }
+    docklog.wait_for("all lines", |lines| {
+        (2..10).all(|n| texts(lines, &bench.name(&n.to_string()), "stderr").len() as u64 >= each)
+    });
+    let after: Vec<_> = ids.iter().map(opens).collect();
+    let lines = docklog.terminate().lines;
+    ids.iter().for_each(|id| engine.stop(id));
+    for n in 2..10 {
+        assert_eq!(before[n], after[n], "container {n} was opened again: {before:?}, then {after:?}");
+        for (stream, tag) in [("stdout", "OUT"), ("stderr", "ERR")] {
+            let found = texts(&lines, &bench.name(&n.to_string()), stream);
+            assert_same(&format!("{n} {stream}"), &found, &numbered(tag, each));
+        }
+    }
+    println!("{}: log requests before the reloads {before:?}, after {after:?}", bench.version.0);
+    for n in 0..2 {
+        assert!(after[n] > before[n], "container {n} was excluded and selected again");
+    }
+}
+
+/// A proxy that lets six paths through, and only GET, is enough for everything that docklog does.
+pub(crate) fn six_paths_are_enough(bench: &Bench) {
+    let engine = bench.engine();
+    let proxy = Proxy::start(engine.folder().join("six-proxy.sock"), &engine.socket(), |path| {
+        if shape(path).is_some() { Conduct::Pass } else { Conduct::Refuse }
+    });
+    let each = 2_000;
+    let docklog = Launch::on(proxy.host())
+        .args(["-a", "--tail", "all", "--rotate-every", "500ms", &bench.pattern()])
+        .start_watching();
+    let steps = format!("both {each} 500 hold");
+    let kinds = [
+        Container::new(bench.name("plain"), &steps),
+        Container::new(bench.name("local"), &steps).driver("local"),
+        Container::new(bench.name("small"), &steps).three_small_files(),
+    ];
+    let ids = engine.run_all(&kinds, 3);
+    engine.ran(&Container::new(bench.name("short"), "both 5 0"));
+    engine.api().post(&format!("/containers/{}/rename?name={}", ids[0], bench.name("renamed")), None);
+    docklog.wait_for_count(3 * 2 * each as usize + 10);
+    let finished = docklog.terminate();
+    ids.iter().for_each(|id| engine.stop(id));
+    for (method, path) in proxy.requests() {
+        assert!(method == "GET" && shape(&path).is_some(), "{method} {path}");
+    }
+    let streams = by_stream(&finished.lines);
+    let of = |name: &str| streams.get(&(bench.name(name), "stdout".to_owned())).map_or(0, Vec::len);
+    assert_eq!((of("local"), of("small"), of("short")), (each as usize, each as usize, 5));
+    assert_eq!(of("plain") + of("renamed"), each as usize);
+    assert!(finished.message("forbids").is_none() && finished.message("refuses").is_none());
+}
+
+/// Which of the six shapes a path has.
+fn shape(path: &str) -> Option<&'static str> {
+    let path = path.split('?').next().unwrap_or_default();
+    let path = match path.strip_prefix("/v1.") {
+        Some(rest) => &rest[rest.find('/')?..],
+        None => path,
+    };
+    let is_id = |id: &str| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match path {
+        "/_ping" => Some("ping"),
+        "/version" => Some("version"),
+        "/events" => Some("events"),
+        "/containers/json" => Some("list"),
+        _ => {
+            let (id, what) = path.strip_prefix("/containers/")?.split_once('/')?;
+            match what {
+                "json" if is_id(id) => Some("inspect"),
+                "logs" if is_id(id) => Some("logs"),
+                _ => None,
+            }
+        }
+    }
+}

@@ -40,8 +40,8 @@ pub const SOCKET_CHUNKS: u32 = 278;
 /// Bytes that a Unix socket of default size queues when chunks are large (13 of 16 KiB).
 pub const SOCKET_BYTES: usize = 200_000;
 
-/// Descriptors that aren't sessions: discovery, inspects, outlets, epoll, files.
-pub const OTHER_DESCRIPTORS: usize = 64;
+/// Descriptors that aren't sessions: discovery, inspects, outlets, epoll, files; and what our own HTTP needs.
+pub const OTHER_DESCRIPTORS: usize = 72 + HTTP_CONNECTIONS;
 
 /// Connections opened per turn: 1,000 streams must not come as one storm.
 pub const OPENS_PER_TURN: usize = 64;
@@ -174,6 +174,53 @@ pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
 
 /// From SIGTERM to the end, whatever the outlets do. Users were promised one second.
 pub const STOP: Duration = Duration::from_millis(900);
+
+/// Time constant of a stream's rate: after twice as long, six sevenths of the mean are of that time.
+pub const RATE_MEAN: Duration = Duration::from_secs(5);
+
+/// A stream's mean rate is carried on this often, so that it costs nothing per line.
+pub const RATE_STEP: Duration = Duration::from_secs(1);
+
+/// A running container whose stream hasn't brought the present for so long makes docklog unready.
+pub const NOT_READY: Duration = Duration::from_secs(30);
+
+/// Streams named as the reason for that.
+pub const NOT_READY_NAMED: usize = 10;
+
+/// Connections of our own HTTP at a time. One monitor and a few people need a handful.
+pub const HTTP_CONNECTIONS: usize = 32;
+
+/// One more is let in at the cost of the one that has stood still longest, if that is for at least so long: who only
+/// connects can't lock out a monitor, and a flood of such moves no faster than this.
+pub const HTTP_STILL: Duration = Duration::from_millis(250);
+
+/// A connection's time for a request and its answer, from its first byte or the answer before to the last piece: covers
+/// clients that send or read too slowly, and those that do nothing.
+pub const HTTP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest head of a request, and most headers in it. A browser's has less than 2 KiB. It is also what hyper buffers.
+pub const HTTP_HEAD: usize = 8 * 1024;
+/// See [`HTTP_HEAD`].
+pub const HTTP_HEADERS: usize = 64;
+
+/// Bytes that are read from a client at a time.
+pub const HTTP_READ: usize = 2 * 1024;
+
+/// Bytes rendered of an answer at a time (and the rest of the line): all that is held of it, however long it is.
+pub const HTTP_PIECE: usize = 16 * 1024;
+
+/// Connections of our own HTTP that get a step in one turn, with one piece each: the logs come first.
+pub const HTTP_STEPS_PER_TURN: usize = 8;
+
+/// Clients accepted in one turn.
+pub const HTTP_ACCEPTS_PER_TURN: usize = 16;
+
+/// After a failed accept (descriptors ran out, most often), which isn't told when it could work again.
+pub const HTTP_ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Of what a client has sent beyond its last request so much is read before its connection is closed, for bytes left
+/// unread would turn the close into a reset, which may overtake the answer.
+pub const HTTP_LEFTOVERS: usize = 64 * 1024;
 
 /// Columns that the aligned container names of the pretty output may take.
 pub const NAME_COLUMNS: usize = 32;

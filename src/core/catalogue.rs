@@ -86,7 +86,12 @@ impl Catalogue {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Container)> {
-        self.slots.iter().enumerate().filter_map(|(slot, entry)| {
+        self.iter_from(0)
+    }
+
+    /// Those from this slot on.
+    pub fn iter_from(&self, first: usize) -> impl Iterator<Item = (StreamId, &Container)> {
+        self.slots.iter().enumerate().skip(first).filter_map(|(slot, entry)| {
             let stream = StreamId { slot: slot as u32, generation: entry.generation };
             entry.container.as_ref().map(|container| (stream, container))
         })

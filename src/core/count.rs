@@ -5,6 +5,8 @@
 pub struct Counts {
     /// Lines handed to the outlet (a segment of a long line counts as one).
     pub lines: u64,
+    /// Bytes of their text.
+    pub bytes: u64,
     /// Lines not handed on because `--stdout`, `--stderr` or the time span excludes them.
     pub filtered: u64,
     /// Lines that an earlier session had delivered.
@@ -55,7 +57,7 @@ impl Counts {
         let errors = self.truncated + self.broken + self.engine_errors;
         let rotating = self.rotating.checked_div(self.rotations).unwrap_or_default();
         serde_json::json!({
-            "streams": streams, "open": open, "lines": self.lines, "filtered": self.filtered,
+            "streams": streams, "open": open, "lines": self.lines, "bytes": self.bytes, "filtered": self.filtered,
             "replayed": self.replayed, "healed": self.healed, "gaps": self.gaps, "errors": errors,
             "sessions": self.sessions, "rotations": self.rotations, "rotation_us": rotating,
             "rotation_us_max": self.rotating_most, "yields": self.yields, "parked": self.parked,

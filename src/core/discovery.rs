@@ -61,8 +61,8 @@ pub(super) struct Link {
     last_event: Option<Timestamp>,
     /// The event that a renewed subscription repeats, because `since` includes it.
     repeated: Option<Timestamp>,
-    events_refused: bool,
-    list_refused: bool,
+    pub(super) events_refused: bool,
+    pub(super) list_refused: bool,
     /// When the subscription began; and how many ended soon after they began, one after another.
     events_at: Mono,
     events_short: u32,
@@ -80,10 +80,29 @@ pub(super) struct Link {
     /// Other containers are selected than before: until a list is complete that was asked for since then, what turns up in
     /// it may have been there before.
     reselected: Option<u32>,
+    /// What the engine calls its version.
+    pub(super) version: String,
+    /// Since when it answers, or doesn't.
+    pub(super) since: Timestamp,
+    /// Its events are subscribed to.
+    pub(super) events_flow: bool,
 }
 
-impl Default for Link {
-    fn default() -> Self {
+/// A refusal that will last: a socket proxy's, most often. Others (429, 5xx) may pass.
+fn is_refusal(refusal: &Refusal) -> bool {
+    matches!(refusal.status, 401 | 403 | 404 | 405)
+}
+
+/// Engines allow letters, digits, `_`, `.` and `-` in a name; but it is the engine that says so.
+fn clean(name: &mut String) {
+    if name.contains(|c: char| c.is_control()) {
+        *name = name.replace(|c: char| c.is_control(), "?");
+    }
+}
+
+impl Link {
+    /// Nothing is known yet.
+    pub(super) fn new(now: Timestamp) -> Self {
         Self {
             state: State::Away,
             api: None,
@@ -104,26 +123,24 @@ impl Default for Link {
             was_lost: false,
             settled: false,
             reselected: None,
+            version: String::new(),
+            since: now,
+            events_flow: false,
         }
     }
-}
 
-/// A refusal that will last: a socket proxy's, most often. Others (429, 5xx) may pass.
-fn is_refusal(refusal: &Refusal) -> bool {
-    matches!(refusal.status, 401 | 403 | 404 | 405)
-}
-
-/// Engines allow letters, digits, `_`, `.` and `-` in a name; but it is the engine that says so.
-fn clean(name: &mut String) {
-    if name.contains(|c: char| c.is_control()) {
-        *name = name.replace(|c: char| c.is_control(), "?");
-    }
-}
-
-impl Link {
     /// Docker before 23 sends records again after its log files were rotated.
     pub(super) fn repeats_records(&self) -> bool {
         self.api.is_none_or(|api| api < ApiVersion { major: 1, minor: 42 })
+    }
+
+    /// In a word.
+    pub(super) fn state(&self) -> &'static str {
+        match self.state {
+            State::Away => "away",
+            State::Asking => "asking",
+            State::Up => "up",
+        }
     }
 
     /// True if the engine answers.
@@ -173,6 +190,7 @@ impl Core {
     /// The engine told its version.
     pub(super) fn version(&mut self, version: &Version) {
         self.link.kind = version.kind;
+        self.link.version.clone_from(&version.version);
         self.link.api = match (version.api, version.min_api) {
             _ if version.kind == EngineKind::Podman => None, // takes any path, means nothing by it
             (_, Some(min)) if min > NEWEST_API => {
@@ -193,7 +211,7 @@ impl Core {
             End::Complete | End::Refused(_) => {}
             other => return self.lose_by(other, "GET /version"),
         }
-        self.link.state = State::Up;
+        (self.link.state, self.link.since) = (State::Up, self.now.wall);
         let waiting: Vec<StreamId> = self
             .catalogue
             .iter()
@@ -214,7 +232,7 @@ impl Core {
     /// The subscription stands: what happens from now on will be told, so the list can't miss anything.
     pub(super) fn events_head(&mut self) {
         self.timers.cancel(Timer::Answer(Exchange::Events));
-        self.link.events_at = self.now.mono;
+        (self.link.events_at, self.link.events_flow) = (self.now.mono, true);
         if self.link.list_refused {
             self.link.told = false;
         }
@@ -223,6 +241,7 @@ impl Core {
 
     /// The events are over. They never end of themselves: the engine is gone, or a proxy refuses or cuts them.
     pub(super) fn events_ended(&mut self, end: End) {
+        self.link.events_flow = false;
         let short = self.now.mono.since(self.link.events_at) < limits::EVENTS_SHORT;
         match end {
             End::Refused(refusal) if is_refusal(&refusal) => self.do_without_events(),
@@ -368,7 +387,10 @@ impl Core {
         self.timers.cancel(Timer::Reconcile);
         (self.link.listing, self.link.list_again) = (false, false);
         (self.link.events_refused, self.link.list_refused) = (false, false);
-        self.link.state = State::Away;
+        if self.link.is_up() {
+            self.link.since = self.now.wall;
+        }
+        (self.link.state, self.link.events_flow) = (State::Away, false);
         self.link.was_lost = self.link.settled;
         self.notify(Service::Status);
         let fatal = why.is_some() && self.rules.no_follow;
@@ -519,7 +541,7 @@ impl Core {
             Opening::As(begin) => begin.place(),
             Opening::AfterLastEnd(_) => None,
         });
-        let stream = Stream { settled, reader, ..Stream::new(opening) };
+        let stream = Stream { settled, reader, ..Stream::new(opening, self.now.mono) };
         Some(self.catalogue.insert(Container {
             source: Rc::new(Source { id, name }),
             running: false,
@@ -546,7 +568,7 @@ impl Core {
                 return; // told twice: by the list and by an event
             }
             (container.running, container.gone) = (true, false);
-            container.stream.begin_run();
+            container.stream.begin_run(self.now.mono);
             self.want(id);
         }
     }
@@ -554,7 +576,7 @@ impl Core {
     /// A stopped container whose log was asked for.
     fn shown(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
-            container.stream.begin_run();
+            container.stream.begin_run(self.now.mono);
             self.want(id);
         }
     }

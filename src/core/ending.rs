@@ -53,11 +53,13 @@ impl Core {
             End::Unconnected(_) => self.fail(id),
             End::Truncated | End::Late => {
                 self.counts.truncated += 1;
+                self.count_error(id);
                 self.trouble(id, "the connection ended in the middle of its answer".to_owned());
                 self.fail(id);
             }
             End::Broken(error) => {
                 self.counts.broken += 1;
+                self.count_error(id);
                 self.trouble(id, format!("its answer can't be understood: {error}"));
                 self.fail(id);
             }
@@ -330,6 +332,12 @@ impl Core {
             self.say(Notice::CutShort { name, id: short });
         } else {
             self.say(Notice::Left { name, gone: true });
+        }
+    }
+
+    pub(super) fn count_error(&mut self, id: StreamId) {
+        if let Some(container) = self.catalogue.get_mut(id) {
+            container.stream.tally.errors = container.stream.tally.errors.saturating_add(1);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The data plane: records in, lines into the open batch. Everything that runs once per line is here.
 
+use std::time::Duration;
+
 use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 
 use super::Core;
@@ -12,6 +14,7 @@ use super::memory::Memory;
 use super::notice::Notice;
 use super::reader::{News, Reader};
 use super::stream::{FormatKnown, Phase};
+use super::tally::Tally;
 use crate::limits;
 
 impl Core {
@@ -51,6 +54,7 @@ impl Core {
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
+            tally: &mut stream.tally,
             progress: &mut stream.progress,
             overdue_before: stream.overdue_before,
         };
@@ -75,6 +79,14 @@ impl Core {
             let held = stream.reader.as_ref().map_or(0, Reader::held);
             account(&mut self.memory, &mut stream.lines_held, &mut stream.frame_held, held, frame);
             (stream.starved, stream.heard_at) = (false, self.now.mono);
+            if stream.tally.has_news() {
+                let last = stream.reader.as_ref().and_then(Reader::last_time);
+                let live_for = match stream.is_current() {
+                    true => self.now.mono.since(stream.live_at),
+                    false => Duration::ZERO,
+                };
+                stream.tally.heard(last, live_for, self.now);
+            }
         }
         self.moved(id);
         self.memory.open_is(self.batch.size());
@@ -115,6 +127,7 @@ impl Core {
             rules: &self.rules,
             batch: &mut self.batch,
             counts: &mut self.counts,
+            tally: &mut stream.tally,
             progress: &mut stream.progress,
             overdue_before: None,
         };
@@ -170,6 +183,7 @@ impl Core {
 
     fn engine_error(&mut self, id: StreamId, text: &[u8]) {
         self.counts.engine_errors += 1;
+        self.count_error(id);
         let text = String::from_utf8_lossy(text).trim_end().to_owned();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         if container.stream.spoke {
@@ -192,6 +206,7 @@ struct Delivery<'a> {
     rules: &'a Rules,
     batch: &'a mut Batch,
     counts: &'a mut Counts,
+    tally: &'a mut Tally,
     progress: &'a mut bool,
     overdue_before: Option<Timestamp>,
 }
@@ -199,9 +214,13 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     fn take(&mut self, news: News<'_>) {
         match news {
-            News::Replay => self.counts.replayed += 1,
+            News::Replay => {
+                self.counts.replayed += 1;
+                self.tally.replayed += 1;
+            }
             News::Gap(gap) => {
                 self.counts.gaps += 1;
+                self.tally.gaps = self.tally.gaps.saturating_add(1);
                 self.batch.push_gap(self.source, gap);
             }
             News::Line(line) => self.line(line),
@@ -211,12 +230,19 @@ impl Delivery<'_> {
     fn line(&mut self, line: &Line<'_>) {
         let time = line.stamp.map(|stamp| stamp.time);
         *self.progress = true;
-        self.counts.healed += u64::from(self.overdue_before.is_some_and(|before| time < Some(before)));
+        if self.overdue_before.is_some_and(|before| time < Some(before)) {
+            self.counts.healed += 1;
+            self.tally.healed += 1;
+        }
         if self.wanted(line.channel, time) {
             self.batch.push(self.source, line);
             self.counts.lines += 1;
+            self.counts.bytes += line.text.len() as u64;
+            self.tally.lines += 1;
+            self.tally.bytes += line.text.len() as u64;
         } else {
             self.counts.filtered += 1;
+            self.tally.filtered += 1;
         }
     }
 

@@ -19,7 +19,7 @@
 //! | `memory` | who may read how much |
 //! | `pace` | how long bytes may gather |
 //! | `timers`, `retry` | when |
-//! | `notice`, `count` | what is told |
+//! | `notice`, `count`, `tally`, `status` | what is told |
 //! | `service` | what a service manager is told, and a reload |
 
 mod audit;
@@ -42,7 +42,9 @@ pub mod retry;
 mod rotation;
 pub mod selection;
 pub mod service;
+pub mod status;
 mod stream;
+pub mod tally;
 pub mod time;
 pub mod timers;
 pub mod window;
@@ -157,7 +159,7 @@ impl Core {
             moved: Vec::new(),
             rules,
             now,
-            link: Link::default(),
+            link: Link::new(now.wall),
             catalogue: Catalogue::default(),
             queue: VecDeque::new(),
             opening: 0,

@@ -143,6 +143,11 @@ impl Reader {
         }
     }
 
+    /// The time of the line furthest on that was delivered.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        Some(self.window.place()?.last()?.1.time)
+    }
+
     /// A gap that is known, though no line follows it yet.
     pub fn take_gap(&mut self) -> Option<Gap> {
         self.window.take_gap(None)

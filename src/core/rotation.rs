@@ -119,6 +119,7 @@ impl Core {
         }
         stream.rotated_at = Some(self.now.mono);
         stream.overdue_before = Some(earlier(self.now.wall, limits::OVERDUE));
+        stream.tally.rotations = stream.tally.rotations.saturating_add(1);
         self.counts.rotations += 1;
         self.reopen(id);
     }

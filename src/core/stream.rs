@@ -17,6 +17,7 @@ use super::exchange::{Command, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::Place;
 use super::reader::Reader;
+use super::tally::Tally;
 use super::time::Mono;
 use super::timers::Timer;
 use super::window::{Ask, Begin};
@@ -148,11 +149,16 @@ pub struct Stream {
     /// Accounted to it in the budget: bytes of open lines, bytes of a cut frame.
     pub(super) lines_held: usize,
     pub(super) frame_held: usize,
+
+    /// What it has brought.
+    pub(super) tally: Tally,
+    /// While it doesn't bring the present: since when.
+    pub(super) deaf_since: Mono,
 }
 
 impl Stream {
     /// A stream that nobody has asked for yet.
-    pub fn new(opening: Opening) -> Self {
+    pub fn new(opening: Opening, now: Mono) -> Self {
         Self {
             phase: Phase::Idle,
             format: FormatKnown::Unasked,
@@ -198,6 +204,8 @@ impl Stream {
             told: false,
             lines_held: 0,
             frame_held: 0,
+            tally: Tally::new(now),
+            deaf_since: now,
         }
     }
 
@@ -217,8 +225,24 @@ impl Stream {
         self.follow && matches!(self.phase, Phase::Open { .. })
     }
 
+    /// True while what comes is the present.
+    pub(super) fn is_current(&self) -> bool {
+        self.live && self.follow
+    }
+
+    /// What comes is not the present any more.
+    fn end_life(&mut self, now: Mono) {
+        if self.is_current() {
+            self.deaf_since = now;
+        }
+        (self.live, self.starved) = (false, false);
+    }
+
     /// The container's next run begins.
-    pub(super) fn begin_run(&mut self) {
+    pub(super) fn begin_run(&mut self, now: Mono) {
+        if !self.is_current() {
+            self.deaf_since = now;
+        }
         self.started = true;
         (self.doubted, self.short_lease) = (false, false);
         if let Some(reader) = self.reader.as_mut() {
@@ -327,12 +351,12 @@ impl Core {
             reader.window_mut().count();
         }
         let follow = logs.follow;
+        stream.end_life(self.now.mono);
         (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);
         (stream.discarding, stream.again) = (false, false);
         stream.overdue_before = stream.overdue_before.filter(|_| stream.rotated_at.is_some());
         stream.ran = container.running;
-        (stream.live, stream.starved) = (false, false);
         if !std::mem::replace(&mut stream.counted, true) {
             self.sessions += 1;
         }
@@ -350,7 +374,7 @@ impl Core {
             self.timers.cancel(timer);
         }
         if let Some(container) = self.catalogue.get_mut(id) {
-            (container.stream.live, container.stream.starved) = (false, false);
+            container.stream.end_life(self.now.mono);
             if std::mem::take(&mut container.stream.counted) {
                 self.sessions -= 1;
             }

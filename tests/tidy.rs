@@ -72,21 +72,37 @@ fn the_protocol_has_no_surroundings() {
 
 #[test]
 fn only_the_shell_knows_the_reactor() {
-    for folder in ["src/core", "src/encode", "src/cli"] {
+    for folder in ["src/core", "src/encode", "src/cli", "src/web"] {
         assert_absent(folder, &["mio::", "nix::"], &[]);
     }
 }
 
-/// docklog proper is one thread that only asks. Its soak test is another matter, and alone in that.
+#[test]
+fn only_our_own_http_knows_hyper() {
+    for folder in ["src/core", "src/encode", "src/cli", "src/shell", "src/soak"] {
+        assert_absent(folder, &["hyper::"], &[]);
+    }
+    assert_absent(
+        "src/web",
+        &["std::net::Tcp", "std::os", "std::fs", "Instant::now", "SystemTime::now"],
+        &["tests/mod.rs"],
+    );
+}
+
+/// docklog proper is one thread that only asks an engine. Its soak test is another matter, and alone in that. (What may be
+/// asked of docklog itself is in `web`.)
 #[test]
 fn one_thread_that_starts_nothing() {
-    let banned = ["thread::", "process::Command", "process::{Child", "net::UnixStream", "POST", "DELETE"];
+    let banned =
+        ["thread::", "process::Command", "process::{Child", "net::UnixStream", "net::{Tcp", "POST", "DELETE"];
     for (path, text) in sources("src") {
         let proper = !path.components().any(|part| part.as_os_str() == "soak");
-        let own_socket = path.ends_with("shell/host.rs");
+        let own_socket = path.ends_with("shell/socket.rs");
+        let own_routes = path.ends_with("web/routes.rs");
         for line in product(&text).lines().map(|line| line.split("//").next().unwrap()).filter(|_| proper) {
             let found = banned.iter().find(|word| line.contains(*word));
-            let allowed = own_socket && line == "use mio::net::UnixStream;";
+            let allowed =
+                own_socket && line.starts_with("use mio::net::") || own_routes && found == Some(&"POST");
             assert!(found.is_none() || allowed, "{}: {}", path.display(), found.unwrap());
         }
     }

@@ -66,6 +66,7 @@ mod tests {
             let value = match key.kind {
                 Kind::OneOf(words) => words[0],
                 Kind::Host => "/run/d.sock",
+                Kind::Listen => "unix:/run/a.sock",
                 Kind::Lease | Kind::Moment => "5s",
                 _ => "5",
             };

@@ -71,7 +71,8 @@ fn start(mut settings: Settings, reload: Reload, messages: Messages) -> Result<T
         None => None,
     };
     let host = Host::new(settings.socket.clone(), Keeping { output, state }, reload);
-    let host = host.map_err(|error| format!("can't start: {error}"))?;
+    let mut host = host.map_err(|error| format!("can't start: {error}"))?;
+    settings.http.iter().try_for_each(|at| host.listen(at))?;
     let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;
     log::info!("sandbox: {confined}");
     Ok(Turn::new(settings, saved, host, messages))

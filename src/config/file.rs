@@ -197,6 +197,7 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Number => "a number, 1 or more",
         Kind::Text | Kind::Path => "a string",
         Kind::Host => "a string such as \"unix:///var/run/docker.sock\"",
+        Kind::Listen => "a string such as \"127.0.0.1:9177\" or \"unix:/run/docklog/admin.sock\"",
         Kind::Lease => "a string such as \"5m\", or 0",
         Kind::Moment => "a string such as \"10m\", or a date",
         Kind::Tail => "a number of lines, or \"all\"",

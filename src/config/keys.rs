@@ -41,6 +41,8 @@ pub enum Name {
     NoColor,
     RawControl,
     State,
+    Http,
+    HttpPerContainer,
     Sandbox,
     Config,
     Host,
@@ -188,6 +190,12 @@ pub const KEYS: &[Key] = &[
         .flag(None, "state", "DIR")
         .at("state.directory", "")
         .fixed(),
+    key(Name::Http, Kind::Listen, "tell how it goes at 127.0.0.1:9177 or unix:/PATH (/metrics, /state)")
+        .flag(None, "http", "ADDRESS")
+        .at("http.listen", "")
+        .fixed(),
+    key(Name::HttpPerContainer, Kind::Switch, "each container has metrics of its own")
+        .at("http.per_container", "true"),
     key(
         Name::Sandbox,
         Kind::OneOf(&["auto", "on", "off"]),

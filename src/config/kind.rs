@@ -8,9 +8,10 @@ use docklog_protocol::{Tail, Timestamp};
 use super::moment;
 use crate::core::selection::Pattern;
 use crate::limits;
+use crate::web::listen::Listen;
 
 /// Longest path of a Unix socket (`sun_path`, with its final NUL).
-const LONGEST_PATH: usize = 107;
+pub(crate) const LONGEST_PATH: usize = 107;
 
 /// What a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Kind {
     Path,
     /// An engine's address.
     Host,
+    /// Where our own HTTP is to be had.
+    Listen,
     /// How long a session lasts: a span, or 0 for ever.
     Lease,
     /// A point in time.
@@ -62,6 +65,7 @@ impl Kind {
             }
             Self::Text | Self::Path | Self::Words => Ok(()),
             Self::Host => socket(word).map(drop),
+            Self::Listen => word.parse::<Listen>().map(drop),
             Self::Lease => lease(word).map(drop),
             Self::Moment => moment::parse(word, Timestamp::default()).map(drop),
             Self::Tail => tail(word).map(drop),

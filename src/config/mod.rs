@@ -23,6 +23,7 @@ use crate::cli::args;
 use crate::core::Rules;
 use crate::core::selection::{LabelRule, Pattern, Selection};
 use crate::encode::{Encoder, Look};
+use crate::web::listen::Listen;
 use keys::Name;
 use values::{Origin, Values};
 
@@ -74,6 +75,10 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// The file that lines go to instead of stdout.
     pub output_file: Option<PathBuf>,
+    /// Where our own HTTP is to be had.
+    pub http: Option<Listen>,
+    /// Each container has metrics of its own.
+    pub http_per_container: bool,
     /// What the kernel is asked to deny.
     pub sandbox: Sandbox,
     /// The configuration file that was read.
@@ -144,6 +149,8 @@ impl Settings {
             news: pretty && terminal && !values.is_on(Name::NoFollow),
             state: values.path(Name::State),
             output_file,
+            http: values.word(Name::Http).map(str::parse).transpose()?,
+            http_per_container: values.is_on(Name::HttpPerContainer),
             sandbox: match values.word(Name::Sandbox) {
                 Some("on") => Sandbox::On,
                 Some("off") => Sandbox::Off,

@@ -91,7 +91,8 @@ impl<'a> StreamStatus<'a> {
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         match self.container.stream.phase {
-            Phase::Open { head: true } if self.container.stream.is_current() => Standing::Live,
+            // Its head may still be awaited: Podman holds it back until the first line.
+            Phase::Open { .. } if self.container.stream.is_current() => Standing::Live,
             Phase::Open { head: true } => Standing::Reading,
             Phase::Open { head: false } | Phase::Inspecting => Standing::Opening,
             Phase::Queued => Standing::Queued,

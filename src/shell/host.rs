@@ -10,26 +10,32 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use docklog_protocol::Timestamp;
-use mio::net::UnixStream;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll};
+use mio::{Events, Interest, Poll, Registry};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::listener::Listener;
 use super::manager::Manager;
 use super::outlet;
+use super::process::{Figures, Process};
+use super::socket::Socket;
 use super::state::State;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
 use crate::config::Settings;
 use crate::core::checkpoint::OutputMark;
 use crate::core::time::{Mono, Now};
 use crate::limits;
+use crate::web::listen::Listen;
 
 const URGENT: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
 const STDOUT: mio::Token = mio::Token(usize::MAX - 2);
 const STDERR: mio::Token = mio::Token(usize::MAX - 3);
+const LISTENER: mio::Token = mio::Token(usize::MAX - 4);
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 const SIGNALS_TAKEN: [Signal; 5] =
     [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
@@ -51,6 +57,8 @@ pub struct Host {
     state: Option<State>,
     manager: Option<Manager>,
     reload: Reload,
+    listener: Option<Listener>,
+    process: Process,
     start: Instant,
 }
 
@@ -111,8 +119,29 @@ impl Host {
             state: keeping.state,
             manager: Manager::from_environment(),
             reload,
+            listener: None,
+            process: Process::open(),
             start: Instant::now(),
         })
+    }
+
+    /// Begins to listen for clients of our own HTTP. They may wait for the end of a hold.
+    ///
+    /// # Errors
+    /// If that isn't possible here, for people.
+    pub fn listen(&mut self, at: &Listen) -> Result<(), String> {
+        let mut listener = Listener::bind(at)?;
+        let registered = self.all.registry().register(&mut listener, LISTENER, Interest::READABLE);
+        registered.map_err(|error| format!("can't listen on {at}: {error}"))?;
+        self.listener = Some(listener);
+        Ok(())
+    }
+
+    fn registry(&self, urgency: Urgency) -> &Registry {
+        match urgency {
+            Urgency::Urgent => self.urgent.registry(),
+            Urgency::Bulk => self.all.registry(),
+        }
     }
 
     fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -143,6 +172,7 @@ impl Host {
                 }
                 STDOUT => ready.push(outlet_ready(Outlet::Stdout, event)),
                 STDERR => ready.push(outlet_ready(Outlet::Stderr, event)),
+                LISTENER => ready.push(Ready::Accept),
                 mio::Token(token) => ready.push(Ready::Socket {
                     token: Token(token),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
@@ -173,26 +203,21 @@ impl World for Host {
     }
 
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
-        let mut stream = UnixStream::connect(&self.path)?;
-        let poll = match urgency {
-            Urgency::Urgent => &self.urgent,
-            Urgency::Bulk => &self.all,
-        };
-        poll.registry().register(
-            &mut stream,
-            mio::Token(token.0),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
-        Ok(Socket { stream, urgency })
+        let mut socket = Socket::connect(&self.path, urgency)?;
+        self.registry(urgency).register(&mut socket, mio::Token(token.0), BOTH)?;
+        Ok(socket)
+    }
+
+    fn accept(&mut self, token: Token) -> io::Result<Socket> {
+        let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
+        let mut socket = listener.accept()?;
+        self.registry(Urgency::Bulk).register(&mut socket, mio::Token(token.0), BOTH)?;
+        Ok(socket)
     }
 
     fn close(&mut self, mut socket: Socket) {
-        let poll = match socket.urgency {
-            Urgency::Urgent => &self.urgent,
-            Urgency::Bulk => &self.all,
-        };
         // Can't fail for a socket that is registered; and it is closed in any case.
-        let _ = poll.registry().deregister(&mut socket.stream);
+        let _ = self.registry(socket.urgency()).deregister(&mut socket);
     }
 
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
@@ -224,6 +249,10 @@ impl World for Host {
         }
     }
 
+    fn figures(&mut self) -> Figures {
+        self.process.figures()
+    }
+
     fn output(&self) -> Option<OutputMark> {
         self.output
     }
@@ -240,28 +269,5 @@ impl World for Host {
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {
         self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))
-    }
-}
-
-/// A connection to the engine, and where it is registered.
-#[derive(Debug)]
-pub struct Socket {
-    stream: UnixStream,
-    urgency: Urgency,
-}
-
-impl io::Read for Socket {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(bytes)
-    }
-}
-
-impl io::Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

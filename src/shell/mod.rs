@@ -11,6 +11,9 @@
 //! | `messages` | our own words to stderr |
 //! | `world` | what the loop needs of a machine |
 //! | `host` | the real machine: epoll, signalfd, clocks |
+//! | `listener` | where clients of our own HTTP knock |
+//! | `socket` | a connection, whichever way it came about |
+//! | `process` | what the kernel knows of us |
 //! | `file` | the output file, and what of it is cut off |
 //! | `state` | the checkpoint on disk, and its lock |
 //! | `sandbox` | what the kernel denies from the start of the loop on |
@@ -20,10 +23,13 @@ pub mod connection;
 pub mod delivery;
 pub mod file;
 pub mod host;
+pub mod listener;
 pub mod manager;
 pub mod messages;
 pub mod outlet;
+pub mod process;
 pub mod sandbox;
+pub mod socket;
 pub mod state;
 pub mod table;
 pub mod turn;

@@ -3,6 +3,7 @@
 //!
 //! | path | stays allowed |
 //! |---|---|
+//! | the directory of our own HTTP's socket | to remove files: the socket, at the end |
 //! | the state directory | to read, write, make, remove and rename files |
 //! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
 //! | the zone files of this machine | to read, for local times in a reload |
@@ -15,6 +16,7 @@ use landlock::{
 };
 
 use crate::config::{Sandbox, Settings};
+use crate::web::listen::Listen;
 
 /// The rules of file systems that are known here: up to the one for ioctl on devices (Linux 6.10). Older kernels enforce
 /// those of them that they know.
@@ -44,7 +46,13 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         Some(parent) if parent != Path::new("") => read(parent),
         _ => read(Path::new(".")),
     });
-    state.chain(file).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
+    let socket = settings.http.iter().filter_map(|listen| match listen {
+        Listen::Unix(path) => {
+            Some(Allowed { path: path.parent()?.to_owned(), access: AccessFs::RemoveFile.into() })
+        }
+        Listen::Tcp(_) => None,
+    });
+    state.chain(file).chain(socket).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
 }
 
 /// From here on this thread, and whatever it might start, can do no more than that. Returns what people may want to know.

@@ -22,6 +22,8 @@ use crate::core::service::Service;
 use crate::core::time::{Mono, Now};
 use crate::encode;
 use crate::limits;
+use crate::web::listen::Listen;
+use crate::web::{Ways, Web};
 
 /// The loop and what it drives.
 pub struct Turn<W: World> {
@@ -29,6 +31,7 @@ pub struct Turn<W: World> {
     core: Core,
     connections: Table<Connection<W::Socket>>,
     tokens: HashMap<Exchange, Token>,
+    web: Web<W::Socket>,
     /// Connections that are ready to run.
     run: VecDeque<Token>,
     /// Those that are ready, but without a permit.
@@ -71,12 +74,17 @@ impl<W: World> Turn<W> {
     pub fn new(settings: Settings, saved: Saved, mut world: W, messages: Messages) -> Self {
         let now = world.now();
         let stateful = settings.rules.stateful;
+        let ways = Ways {
+            local: matches!(settings.http, Some(Listen::Unix(_))),
+            per_container: settings.http_per_container,
+        };
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
         Self {
             world,
             core: Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed)),
             connections: Table::default(),
             tokens: HashMap::new(),
+            web: Web::new(ways),
             run: VecDeque::new(),
             parked: Vec::new(),
             ready: Vec::new(),
@@ -111,6 +119,7 @@ impl<W: World> Turn<W> {
                 if self.stateful {
                     self.save();
                 }
+                self.web.close(&mut self.world);
                 self.talk();
                 return code;
             }
@@ -125,21 +134,20 @@ impl<W: World> Turn<W> {
             self.core.begin_turn(now);
             self.mark();
             self.run_connections();
+            self.web.turn(&mut self.world, &mut self.core, &self.messages);
             self.core.end_turn();
         }
     }
 
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
-        let busy = !self.run.is_empty() || self.more_to_deliver;
-        let (hold, timeout) = match self.core.deadline() {
+        let busy = !self.run.is_empty() || self.more_to_deliver || self.web.is_busy();
+        let (core, web) = (self.core.deadline(), self.web.deadline());
+        let (hold, timeout) = match core.map(|(at, _)| at).into_iter().chain(web).min() {
             _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
-            Some((at, _)) => (hold, Some(at.since(now.mono))),
+            Some(at) => (hold, Some(at.since(now.mono))),
             None => (hold, None),
         };
-        log::trace!(
-            "waiting: hold {hold:?}, timeout {timeout:?} for {:?}",
-            self.core.deadline().map(|(_, why)| why)
-        );
+        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}");
         self.ready.clear();
         self.world.wait(hold, timeout, &mut self.ready)
     }
@@ -150,6 +158,9 @@ impl<W: World> Turn<W> {
         for ready in marked.drain(..) {
             match ready {
                 Ready::Socket { token, readable, writable } => {
+                    if self.web.mark(token, readable, writable) {
+                        continue;
+                    }
                     let Some(connection) = self.connections.get_mut(token) else { continue };
                     connection.readable |= readable;
                     connection.writable |= writable;
@@ -157,6 +168,7 @@ impl<W: World> Turn<W> {
                         self.run.push_back(token);
                     }
                 }
+                Ready::Accept => self.web.knock(),
                 Ready::Outlet(Outlet::Stdout) => self.delivery.open = true,
                 Ready::OutletClosed(Outlet::Stdout) => self.closed = Some(0),
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
@@ -320,6 +332,7 @@ impl<W: World> Turn<W> {
         }
         self.delivery.set_encoder(settings.encoder);
         self.news = settings.news;
+        self.web.set_per_container(settings.http_per_container);
         self.in_force = settings.values;
         self.core.handle(Input::Reload(Box::new(settings.rules)));
         text

@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::process::Figures;
 use crate::config::Settings;
 use crate::core::checkpoint::OutputMark;
 use crate::core::time::Now;
@@ -61,14 +62,16 @@ pub enum Ready {
     Outlet(Outlet),
     /// Somebody's reader of stdout has gone (a pipe whose reading end was closed), seen without writing to it.
     OutletClosed(Outlet),
+    /// Clients may wait to be accepted.
+    Accept,
     /// A signal.
     Ask(Ask),
 }
 
 /// A machine: clocks, readiness, connections to the engine, the outlets. No call blocks, but [`World::wait`].
 pub trait World {
-    /// A non-blocking stream to the engine.
-    type Socket: io::Read + io::Write;
+    /// A non-blocking stream: to the engine, or to a client of our own HTTP.
+    type Socket: io::Read + io::Write + 'static;
 
     /// Reads both clocks.
     fn now(&mut self) -> Now;
@@ -80,6 +83,13 @@ pub trait World {
     /// the caller retries by timer. `NotFound`, `ConnectionRefused`, `PermissionDenied` and others as of connect(2);
     /// EMFILE and ENFILE where descriptors ran out.
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Self::Socket>;
+
+    /// Takes the next client of our own HTTP, watched for both directions under `token`. It may have sent something.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nobody waits: [`Ready::Accept`] will tell when somebody does. Others as of accept(2): EMFILE
+    /// and ENFILE where descriptors ran out, and nothing tells when they haven't any more.
+    fn accept(&mut self, token: Token) -> io::Result<Self::Socket>;
 
     /// Takes the connection off the watch list, then closes it.
     fn close(&mut self, socket: Self::Socket);
@@ -98,6 +108,9 @@ pub trait World {
     /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
     /// gone.
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize>;
+
+    /// What the kernel knows of this process.
+    fn figures(&mut self) -> Figures;
 
     /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
     fn output(&self) -> Option<OutputMark>;

@@ -44,6 +44,9 @@ impl Machine {
         if let Some(conn) = link.conn {
             self.engine.disconnect(conn);
         }
+        if let Some(who) = link.visitor {
+            self.visitor_is_closed(who);
+        }
         self.closed_tokens.push_back(link.token);
         if self.closed_tokens.len() > 50 {
             self.closed_tokens.pop_front();
@@ -93,6 +96,9 @@ impl Machine {
         };
         if self.rng.percent(self.knobs.interrupted) {
             return Err(io::ErrorKind::Interrupted.into());
+        }
+        if let Some(who) = link.visitor {
+            return self.write_to_visitor(id, who, bytes);
         }
         if link.conn.is_none() {
             return Err(io::ErrorKind::BrokenPipe.into());

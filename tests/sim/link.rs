@@ -39,6 +39,9 @@ pub struct Link {
     pub urgency: Urgency,
     /// The engine's end; `None` once it has gone.
     pub conn: Option<ConnId>,
+    /// It leads to a client of docklog's own HTTP instead; and that takes nothing more.
+    pub visitor: Option<usize>,
+    pub full: bool,
     down: VecDeque<Piece>,
     down_cost: usize,
     up: VecDeque<Piece>,
@@ -60,6 +63,8 @@ impl Link {
             token,
             urgency,
             conn: Some(conn),
+            visitor: None,
+            full: false,
             down: VecDeque::new(),
             down_cost: 0,
             up: VecDeque::new(),
@@ -72,6 +77,11 @@ impl Link {
             told_arrivals: 0,
             bytes_read: 0,
         }
+    }
+
+    /// To a client of docklog's own HTTP.
+    pub fn of_visitor(token: Token, urgency: Urgency, who: usize) -> Self {
+        Link { conn: None, visitor: Some(who), ..Link::new(token, urgency, ConnId::default()) }
     }
 
     /// Whether the engine's next write finds room.
@@ -177,7 +187,7 @@ impl Link {
 
     /// A write wouldn't block: there is room, or it fails at once.
     pub fn writable(&self, now: u64, limit: usize) -> bool {
-        self.request_room(limit) > 0 || self.ending.is_some_and(|(at, _)| at <= now)
+        (self.request_room(limit) > 0 && !self.full) || self.ending.is_some_and(|(at, _)| at <= now)
     }
 
     /// Whether readiness to read is to be told: an edge.

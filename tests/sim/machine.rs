@@ -16,6 +16,7 @@ use super::model::Model;
 use super::outlet::Outlet;
 use super::plan::Plan;
 use super::rng::Rng;
+use super::visitors::Visitors;
 
 /// Wall time at the start: 2026-11-23T20:16:07Z.
 pub const EPOCH: u64 = 1_795_464_967_000_000_000;
@@ -61,6 +62,7 @@ pub struct Machine {
     pub stdout: Outlet,
     pub stderr: Outlet,
     pub links: BTreeMap<u64, Link>,
+    pub visitors: Visitors,
     /// What docklog has saved last.
     pub checkpoint: Option<Vec<u8>>,
     /// Stdout is docklog's output file.
@@ -110,6 +112,7 @@ impl Machine {
             stdout: Outlet::new(),
             stderr: Outlet::new(),
             links: BTreeMap::new(),
+            visitors: Visitors::default(),
             checkpoint: None,
             output: None,
             args: Vec::new(),
@@ -292,6 +295,9 @@ impl Machine {
             if self.outlet(way).take_close() {
                 ready.push(Ready::OutletClosed(way));
             }
+        }
+        if !urgent_only && std::mem::take(&mut self.visitors.knocked) {
+            ready.push(Ready::Accept);
         }
         for link in self.links.values_mut() {
             if urgent_only && link.urgency == Urgency::Bulk {

@@ -12,6 +12,7 @@ mod plan;
 mod rng;
 mod story;
 mod told;
+mod visitors;
 mod world;
 
 mod filetest;

@@ -10,6 +10,7 @@ use docklog::cli::args;
 use docklog::config::{Settings, Surroundings, file};
 use docklog::core::checkpoint::OutputMark;
 use docklog::core::time::{Mono, Now};
+use docklog::shell::process::Figures;
 use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
 use docklog_protocol::Timestamp;
 
@@ -95,6 +96,15 @@ impl World for SimWorld {
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<SimSocket> {
         let link = self.0.borrow_mut().connect(token, urgency)?;
         Ok(SimSocket { machine: Rc::clone(&self.0), link })
+    }
+
+    fn accept(&mut self, token: Token) -> io::Result<SimSocket> {
+        let link = self.0.borrow_mut().accept(token)?;
+        Ok(SimSocket { machine: Rc::clone(&self.0), link })
+    }
+
+    fn figures(&mut self) -> Figures {
+        Figures::default()
     }
 
     fn close(&mut self, socket: SimSocket) {

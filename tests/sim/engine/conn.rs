@@ -11,7 +11,7 @@ use super::http::{LAST_CHUNK, chunk};
 use super::logs::Reader;
 
 /// Names a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub(super) u64);
 
 /// What is being sent.

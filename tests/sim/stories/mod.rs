@@ -12,3 +12,4 @@ mod lines;
 mod outlets;
 mod rotation;
 mod service;
+mod web;

@@ -31,6 +31,9 @@ impl Kind {
 /// Takes a label's value, and the figure.
 pub type Each<'a> = &'a mut dyn FnMut(&str, f64);
 
+/// Looks a figure up for one container; there may be none at present.
+pub type OfStream = fn(&StreamStatus<'_>) -> Option<f64>;
+
 /// Where figures come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Samples {
@@ -40,8 +43,8 @@ pub enum Samples {
     Count(fn(&Counts) -> u64),
     /// There is one per value of this label.
     By(&'static str, fn(&Facts<'_>, Each<'_>)),
-    /// There is one per container, or none at present.
-    PerContainer(fn(&StreamStatus<'_>) -> Option<f64>),
+    /// There is one per container.
+    PerContainer(OfStream),
 }
 
 /// One metric.

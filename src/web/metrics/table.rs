@@ -1,7 +1,7 @@
 //! All metrics, in the order of the page.
 
 use super::Samples::{By, Count, One, PerContainer};
-use super::{Each, Kind, Metric, Samples};
+use super::{Each, Kind, Metric, OfStream, Samples};
 use crate::core::count::Counts;
 use crate::core::status::{Standing, StreamStatus};
 use crate::limits;
@@ -24,7 +24,7 @@ const fn each(
     name: &'static str,
     unit: &'static str,
     help: &'static str,
-    of: fn(&StreamStatus<'_>) -> Option<f64>,
+    of: OfStream,
 ) -> Metric {
     Metric { name, kind, unit, help, samples: PerContainer(of) }
 }

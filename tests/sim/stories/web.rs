@@ -112,8 +112,7 @@ fn without_visitors_our_http_wakes_nobody() {
         let mut story = Story::calm(Dialect::Docker28).args(args);
         story.machine.run(plain("web"));
         let outcome = story.run_for(3_600_000);
-        let waits = outcome.machine.machine().tally.waits;
-        waits
+        outcome.machine.machine().tally.waits
     };
     assert_eq!(waits(&HTTP), waits(&HTTP[..2]));
 }
@@ -151,7 +150,7 @@ fn readiness_follows_the_engine() {
         });
     }
     story.machine.at(10_000, "the engine hangs up", |m| m.engine_down(true));
-    story.machine.at(20_000, "the engine is back", Machine::engine_up);
+    story.machine.at(20_000, "the engine is back", |m| m.engine_up(true));
     let outcome = story.run_for(60_000);
     let machine = outcome.machine.machine();
     let codes: Vec<String> = visitors(&machine).iter().map(|(answer, _)| answer[9..12].to_owned()).collect();

@@ -192,7 +192,7 @@ pub const HTTP_CONNECTIONS: usize = 32;
 
 /// One more is let in at the cost of the one that has stood still longest, if that is for at least so long: who only
 /// connects can't lock out a monitor, and a flood of such moves no faster than this.
-pub const HTTP_STILL: Duration = Duration::from_millis(250);
+pub const HTTP_STILL: Duration = Duration::from_millis(100);
 
 /// A connection's time for a request and its answer, from its first byte or the answer before to the last piece: covers
 /// clients that send or read too slowly, and those that do nothing.

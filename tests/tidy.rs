@@ -14,7 +14,9 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.is_dir() && path.ends_with("tests") {
+                continue; // of a module that has many
+            } else if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
@@ -73,7 +75,7 @@ fn the_protocol_has_no_surroundings() {
 #[test]
 fn only_the_shell_knows_the_reactor() {
     for folder in ["src/core", "src/encode", "src/cli", "src/web"] {
-        assert_absent(folder, &["mio::", "nix::"], &["web/tests/mod.rs"]); // which has std::os::unix
+        assert_absent(folder, &["mio::", "nix::"], &[]);
     }
 }
 
@@ -85,7 +87,7 @@ fn only_our_own_http_knows_hyper() {
     assert_absent(
         "src/web",
         &["std::net::Tcp", "std::os", "std::fs", "Instant::now", "SystemTime::now"],
-        &["web/tests/mod.rs"],
+        &[],
     );
 }
 

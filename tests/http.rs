@@ -268,3 +268,34 @@ fn five_hundred_bad_clients_take_nothing_from_the_logs_and_are_gone_in_time() {
     assert!(get(&admin, "/metrics").1.contains("docklog_dropped_total{reason=\"gap\"} 0\n"));
     docklog.stop();
 }
+
+#[test]
+#[ignore = "needs Prometheus' promtool: run .ci/promtool, which fetches it"]
+fn promtool_accepts_the_metrics() {
+    let promtool = std::env::var("DOCKLOG_PROMTOOL").unwrap();
+    let stage = Stage::start("promtool", 3, 10);
+    let admin = stage.beside("admin.sock");
+    let docklog = Docklog::start(&stage, &format!("unix:{}", admin.display()));
+    let metrics = until("lines of each container", || {
+        let mut stream = UnixStream::connect(&admin).ok()?;
+        let (_, metrics) = ask(&mut stream, "GET /metrics HTTP/1.0\r\n\r\n");
+        let counted = metrics.lines().filter(|line| line.starts_with("docklog_container_last_line_")).count();
+        (counted == 3).then_some(metrics)
+    });
+    docklog.stop();
+    let mut check = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = check.wait_with_output().unwrap();
+    println!(
+        "promtool: {} series, {:?}, it says: {:?}",
+        metrics.lines().filter(|l| !l.starts_with('#')).count(),
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(output.status.success() && output.stdout.is_empty(), "{metrics}");
+}

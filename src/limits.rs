@@ -52,6 +52,10 @@ pub const OPENING: usize = 256;
 /// Entries in the catalogue of containers. Beyond it new containers are named and counted as not followed.
 pub const CONTAINERS: usize = 50_000;
 
+/// Longest value of a label, an image or a name from a label that records carry: they bear it on each line. Engines allow
+/// labels of any length.
+pub const FIELD: usize = 1024;
+
 /// Time for an answer to `/version`, the list, or the head of the events.
 pub const ANSWER: Duration = Duration::from_secs(15);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use docklog_protocol::{Tail, Timestamp};
 
 use super::moment;
-use crate::core::selection::Pattern;
+use crate::core::pattern::{LabelRule, Pattern};
 use crate::limits;
 use crate::web::listen::Listen;
 
@@ -70,10 +70,7 @@ impl Kind {
             Self::Moment => moment::parse(word, Timestamp::default()).map(drop),
             Self::Tail => tail(word).map(drop),
             Self::Patterns => Pattern::parse(word).map(drop),
-            Self::Labels => match word.split('=').next() {
-                Some("") | None => Err(format!("expected KEY or KEY=VALUE, not '{word}'")),
-                Some(_) => Ok(()),
-            },
+            Self::Labels => LabelRule::parse(word).map(drop),
             Self::OneOf(words) | Self::AnyOf(words) if words.contains(&word) => Ok(()),
             Self::OneOf(words) | Self::AnyOf(words) => {
                 Err(format!("expected {}, not '{word}'", alternatives(words)))

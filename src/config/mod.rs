@@ -15,13 +15,16 @@ pub mod moment;
 pub mod values;
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use docklog_protocol::{ContainerId, Tail, Timestamp};
 
 use crate::cli::args;
 use crate::core::Rules;
-use crate::core::selection::{LabelRule, Pattern, Selection};
+use crate::core::metadata::Fields;
+use crate::core::pattern::{LabelRule, Pattern};
+use crate::core::selection::{Criteria, Selection};
 use crate::encode::{Encoder, Look};
 use crate::web::listen::Listen;
 use keys::Name;
@@ -208,8 +211,22 @@ fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
         stdout,
         stderr,
         patterns: values.words(Name::Patterns).join(" "),
+        fields: fields(values),
         selection,
     })
+}
+
+/// What records say of their container.
+fn fields(values: &Values) -> Fields {
+    let chosen = values.words(Name::Fields);
+    let mut labels: Vec<Rc<str>> = Vec::new();
+    for key in values.words(Name::OutputLabels) {
+        if !labels.iter().any(|other| **other == *key) {
+            labels.push(key.into());
+        }
+    }
+    let has = |field| chosen.contains(&field);
+    Fields { image: has("image"), project: has("project"), service: has("service"), labels }
 }
 
 /// Which channels are read. The flags mean: only this one, or both.
@@ -224,18 +241,35 @@ fn channels(values: &Values) -> (bool, bool) {
 }
 
 fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String> {
-    let patterns = |name| -> Result<Vec<Pattern>, String> {
-        let all = values.words(name).into_iter().map(Pattern::parse).collect::<Result<_, _>>();
-        all.map_err(|error: String| format!("{}: {error}", values.called(name)))
+    let include = Criteria {
+        names: read(values, Name::Patterns, Pattern::name)?,
+        labels: read(values, Name::Labels, LabelRule::parse)?,
+        projects: read(values, Name::Projects, Pattern::parse)?,
+        services: read(values, Name::Services, Pattern::parse)?,
+        images: read(values, Name::Images, Pattern::parse)?,
+        drivers: read(values, Name::Drivers, Pattern::parse)?,
+    };
+    let exclude = Criteria {
+        names: read(values, Name::Exclude, Pattern::name)?,
+        labels: read(values, Name::ExcludeLabels, LabelRule::parse)?,
+        projects: read(values, Name::ExcludeProjects, Pattern::parse)?,
+        services: read(values, Name::ExcludeServices, Pattern::parse)?,
+        images: read(values, Name::ExcludeImages, Pattern::parse)?,
+        drivers: read(values, Name::ExcludeDrivers, Pattern::parse)?,
     };
     Ok(Selection {
-        patterns: patterns(Name::Patterns)?,
-        excluded: patterns(Name::Exclude)?,
-        labels: values.words(Name::Labels).into_iter().map(LabelRule::parse).collect(),
-        projects: values.words(Name::Projects).into_iter().map(LabelRule::project).collect(),
-        services: values.words(Name::Services).into_iter().map(LabelRule::service).collect(),
+        include,
+        exclude,
+        opt_in: values.is_on(Name::OptIn),
+        label_prefix: values.word(Name::LabelPrefix).unwrap_or_default().to_owned(),
         own: around.own_container.filter(|_| !values.is_on(Name::IncludeSelf)),
     })
+}
+
+/// The values of a list.
+fn read<T>(values: &Values, name: Name, parse: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let all = values.words(name).into_iter().map(parse).collect::<Result<_, _>>();
+    all.map_err(|error| format!("{}: {error}", values.called(name)))
 }
 
 /// The container that this process runs in, if it does: engines mount a few files of `…/containers/<id>/` into it.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use docklog_protocol::{Channel, ContainerId, Line, Segment};
 
 use super::exchange::StreamId;
+use super::metadata::Field;
 use super::place::Place;
 use super::window::Gap;
 
@@ -15,8 +16,10 @@ use super::window::Gap;
 pub struct Source {
     /// The container's id.
     pub id: ContainerId,
-    /// Its name, without the slash.
+    /// Its name, without the slash, or the one that a label gives it.
     pub name: String,
+    /// What else was chosen for the records to say of it.
+    pub fields: Vec<(Field, String)>,
 }
 
 /// Lines, with their sources. Byte ranges point into one buffer.
@@ -46,14 +49,14 @@ pub enum Item<'a> {
     /// A line.
     Line(BatchLine<'a>),
     /// Lines of this container that the engine deleted, or skipped, before they could be read.
-    Gap(&'a Source, Gap),
+    Gap(&'a Rc<Source>, Gap),
 }
 
 /// A line in a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLine<'a> {
     /// Which container.
-    pub source: &'a Source,
+    pub source: &'a Rc<Source>,
     /// Which channel.
     pub channel: Channel,
     /// The time stamp exactly as the engine gave it; empty if it gave none.

@@ -7,13 +7,32 @@ use docklog_protocol::ContainerId;
 
 use super::batch::Source;
 use super::exchange::StreamId;
+use super::selection::Facts;
+use super::standing::Standing;
 use super::stream::Stream;
 
-/// A container that is selected, with its stream.
+/// What inspect has told of a container, and never changes.
+#[derive(Debug)]
+pub struct Made {
+    /// Its image, by the name by which it was asked for.
+    pub image: Box<str>,
+    /// Its log driver.
+    pub driver: Box<str>,
+}
+
+/// A container that is selected, or was looked at for that, with its stream.
 #[derive(Debug)]
 pub struct Container {
-    /// Id and present name.
+    /// Id, present name, and what else its records say of it.
     pub source: Rc<Source>,
+    /// The engine's name for it, where a label has the records bear another.
+    pub other_name: Option<Box<str>>,
+    /// Whether it is followed; by which of our selections, counted from 0.
+    pub standing: Standing,
+    /// See `standing`.
+    pub judged_by: u32,
+    /// `None`: inspect hasn't answered.
+    pub made: Option<Box<Made>>,
     /// What the engine last said.
     pub running: bool,
     /// It was removed: forget it once its session has ended.
@@ -28,13 +47,32 @@ pub struct Container {
     pub stream: Stream,
 }
 
+impl Container {
+    /// The engine's name for it.
+    pub fn name(&self) -> &str {
+        self.other_name.as_deref().unwrap_or(&self.source.name)
+    }
+
+    /// What was told, with what is known beside it.
+    pub fn facts<'a>(&'a self, told: &Facts<'a>) -> Facts<'a> {
+        let name = if told.name.is_empty() { self.name() } else { told.name };
+        match &self.made {
+            Some(made) if !made.image.is_empty() => {
+                Facts { name, image: &made.image, driver: Some(&made.driver), ..*told }
+            }
+            Some(made) => Facts { name, driver: Some(&made.driver), ..*told },
+            None => Facts { name, ..*told },
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     generation: u32,
     container: Option<Container>,
 }
 
-/// All selected containers.
+/// All containers that are selected, or were looked at for that.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     slots: Vec<Slot>,

@@ -10,17 +10,19 @@
 use std::rc::Rc;
 
 use docklog_protocol::{
-    Action, ApiVersion, ContainerId, EngineKind, Event, Listed, Refusal, Tail, Timestamp, Version, request,
+    Action, ApiVersion, EngineKind, Event, Listed, Refusal, Tail, Timestamp, Version, request,
 };
 
 use super::Core;
-use super::batch::Source;
 use super::catalogue::Container;
 use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
+use super::metadata::{clean, describe};
 use super::notice::Notice;
 use super::reader::Reader;
 use super::retry;
+use super::selection::Facts;
 use super::service::Service;
+use super::standing::Standing;
 use super::stream::{Opening, Phase, Stream};
 use super::time::Mono;
 use super::timers::Timer;
@@ -77,9 +79,6 @@ pub(super) struct Link {
     was_lost: bool,
     /// The first list is complete: what turns up from now on has started under our eyes.
     pub(super) settled: bool,
-    /// Other containers are selected than before: until a list is complete that was asked for since then, what turns up in
-    /// it may have been there before.
-    reselected: Option<u32>,
     /// What the engine calls its version.
     pub(super) version: String,
     /// Since when it answers, or doesn't.
@@ -91,13 +90,6 @@ pub(super) struct Link {
 /// A refusal that will last: a socket proxy's, most often. Others (429, 5xx) may pass.
 fn is_refusal(refusal: &Refusal) -> bool {
     matches!(refusal.status, 401 | 403 | 404 | 405)
-}
-
-/// Engines allow letters, digits, `_`, `.` and `-` in a name; but it is the engine that says so.
-fn clean(name: &mut String) {
-    if name.contains(|c: char| c.is_control()) {
-        *name = name.replace(|c: char| c.is_control(), "?");
-    }
 }
 
 impl Link {
@@ -122,7 +114,6 @@ impl Link {
             list_lossy: false,
             was_lost: false,
             settled: false,
-            reselected: None,
             version: String::new(),
             since: now,
             events_flow: false,
@@ -290,7 +281,7 @@ impl Core {
             other => return self.lose_by(other, "GET /containers/json"),
         }
         if !std::mem::replace(&mut self.link.settled, true) {
-            self.say(Notice::Watching { containers: self.catalogue.count() });
+            self.say(Notice::Watching { containers: self.followed() });
             self.notify(Service::Ready);
         }
         self.link.told = false;
@@ -299,15 +290,9 @@ impl Core {
         }
         if std::mem::take(&mut self.link.list_again) {
             self.list();
+        } else {
+            self.before = None;
         }
-    }
-
-    /// Other containers are selected from now on: the list tells which.
-    pub(super) fn select_again(&mut self) {
-        if self.link.settled {
-            self.link.reselected = Some(self.link.lists + 1);
-        }
-        self.list();
     }
 
     /// Compares the catalogue with the list: who is thought to run, but isn't in it and hasn't been heard of since, has
@@ -315,7 +300,6 @@ impl Core {
     fn reconcile(&mut self) {
         let list = self.link.lists;
         let lossy = std::mem::take(&mut self.link.list_lossy);
-        self.link.reselected = self.link.reselected.filter(|since| list < *since);
         for id in self.catalogue.streams() {
             let Some(container) = self.catalogue.get(id) else { continue };
             let unheard = container.listed != list && container.touched != list;
@@ -414,32 +398,17 @@ impl Core {
         let running = matches!(listed.state.as_str(), "running" | "paused");
         self.saved.exists(listed.id);
         let list = self.link.lists;
-        let selection = &self.rules.selection;
-        let selected = selection.by_labels(&listed.labels) && selection.by_name(listed.id, &listed.name);
+        let facts = Facts::from(&listed);
         if let Some(id) = self.catalogue.find(listed.id) {
-            if !selected {
-                return self.drop_stream(id); // a reload has left it out
-            }
-            let Some(container) = self.catalogue.get_mut(id) else { return };
-            container.listed = list;
-            if container.touched == list {
-                return; // an event has told since, and knows better
-            }
-            let started = running && !container.running;
-            self.renamed(id, &listed.name);
-            if started {
-                self.started(id);
-            } else if !running {
-                self.stopped(id);
-            }
-            return;
+            return self.listed_again(id, &facts, running);
         }
-        if !selected {
-            return;
-        }
+        let Some(standing) = self.standing(&facts) else { return };
         // One that was created while nobody looked has brought nothing yet.
         let is_new = self.saved.is_older_than(listed.created);
-        let opening = match self.link.settled && self.link.reselected.is_none() {
+        let opening = match self.link.settled {
+            true if self.was_left(&facts) || self.left.contains(&listed.id) => {
+                self.opening_of_selected(listed.id, running)
+            }
             true => Opening::AfterLastEnd(None),
             false if is_new => Opening::As(Begin::First),
             false => Opening::As(self.begin(running)),
@@ -451,7 +420,7 @@ impl Core {
         if !running && !stopped_wanted && !self.rules.show_stopped {
             return; // the next start will tell of it
         }
-        let Some(id) = self.insert(listed.id, listed.name, opening) else { return };
+        let Some(id) = self.insert(&facts, standing, opening) else { return };
         if let Some(container) = self.catalogue.get_mut(id) {
             container.listed = list;
         }
@@ -462,8 +431,27 @@ impl Core {
         }
     }
 
+    /// The list shows a container that we know.
+    fn listed_again(&mut self, id: StreamId, facts: &Facts<'_>, running: bool) {
+        let list = self.link.lists;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        container.listed = list;
+        // If an event has told since, it knows better; but not which rules are in force.
+        let told_since = container.touched == list;
+        let started = running && !container.running;
+        let name = if told_since { "" } else { facts.name };
+        if !self.told_again(id, &Facts { name, ..*facts }) || told_since {
+            return;
+        }
+        if started {
+            self.started(id);
+        } else if !running {
+            self.stopped(id);
+        }
+    }
+
     /// How a container that was there before us begins.
-    fn begin(&self, running: bool) -> Begin {
+    pub(super) fn begin(&self, running: bool) -> Begin {
         match self.rules.history {
             Some((Tail::Last(0), _)) => Begin::Now(self.now.wall),
             Some((tail, since)) => Begin::History { tail, since },
@@ -483,22 +471,22 @@ impl Core {
         self.link.last_event = Some(event.time);
         if event.action == Action::Destroy {
             self.saved.places.remove(&event.id);
+            self.left.remove(&event.id);
         }
+        let facts = Facts::from(&event);
         let known = self.catalogue.find(event.id);
-        if known.is_none() && !self.joins(&event) {
-            return;
-        }
         let id = match known {
-            Some(id) => id,
-            None => {
-                let opening = match event.action {
-                    Action::Create => Opening::As(Begin::First),
-                    Action::Rename { .. } => Opening::As(Begin::Now(self.now.wall)),
-                    _ => Opening::AfterLastEnd(Some(event.time)),
-                };
-                let Some(id) = self.insert(event.id, event.name.clone(), opening) else { return };
-                id
+            // All engines tell image and labels with each event. Of one that doesn't, the list tells.
+            Some(_) if event.image.is_empty() && matches!(event.action, Action::Rename { .. }) => {
+                return self.list();
             }
+            Some(id) if event.image.is_empty() => id,
+            Some(id) if self.told_again(id, &facts) => id,
+            Some(_) => return,
+            None => match self.joins(&event) {
+                Some(id) => id,
+                None => return,
+            },
         };
         let list = self.link.lists;
         if let Some(container) = self.catalogue.get_mut(id) {
@@ -511,39 +499,48 @@ impl Core {
                 self.destroyed(id);
             }
             Action::Rename { .. } if known.is_none() => self.list(), // it may run: the list tells
-            Action::Rename { .. } => self.renamed(id, &event.name),
             _ => {}
         }
     }
 
-    /// True if this event brings a container that is ours to follow, and wasn't known.
-    fn joins(&self, event: &Event) -> bool {
-        let selection = &self.rules.selection;
-        matches!(event.action, Action::Create | Action::Start | Action::Rename { .. })
-            && selection.by_labels(&event.labels)
-            && selection.by_name(event.id, &event.name)
+    /// Makes known a container that wasn't, if this event brings one that is ours to follow.
+    fn joins(&mut self, event: &Event) -> Option<StreamId> {
+        let opening = match event.action {
+            Action::Create => Opening::As(Begin::First),
+            Action::Start => Opening::AfterLastEnd(Some(event.time)),
+            Action::Rename { .. } => Opening::As(Begin::Now(self.now.wall)),
+            _ => return None,
+        };
+        let facts = Facts::from(event);
+        let standing = self.standing(&facts)?;
+        self.insert(&facts, standing, opening)
     }
 
-    fn insert(&mut self, id: ContainerId, name: String, opening: Opening) -> Option<StreamId> {
+    fn insert(&mut self, facts: &Facts<'_>, standing: Standing, opening: Opening) -> Option<StreamId> {
         if self.catalogue.count() >= limits::CONTAINERS {
             self.forget_a_resting_one();
         }
         if self.catalogue.count() >= limits::CONTAINERS {
             self.counts.untracked += 1;
             if self.counts.untracked == 1 {
-                self.say(Notice::TooMany { name, limit: limits::CONTAINERS });
+                self.say(Notice::TooMany { name: facts.name.to_owned(), limit: limits::CONTAINERS });
             }
             return None;
         }
-        let settled = self.saved.places.remove(&id);
+        let settled = self.saved.places.remove(&facts.id);
         let reader = settled.map(Reader::resume);
         let settled = settled.or(match opening {
             Opening::As(begin) => begin.place(),
             Opening::AfterLastEnd(_) => None,
         });
         let stream = Stream { settled, reader, ..Stream::new(opening, self.now.mono) };
+        let source = describe(facts, &self.rules.selection, &self.rules.fields);
         Some(self.catalogue.insert(Container {
-            source: Rc::new(Source { id, name }),
+            other_name: (facts.name != source.name).then(|| facts.name.into()),
+            source: Rc::new(source),
+            standing,
+            judged_by: self.selections,
+            made: None,
             running: false,
             gone: false,
             destroyed: false,
@@ -568,6 +565,9 @@ impl Core {
                 return; // told twice: by the list and by an event
             }
             (container.running, container.gone) = (true, false);
+            if container.standing == Standing::Left {
+                return;
+            }
             container.stream.begin_run(self.now.mono);
             self.want(id);
         }
@@ -578,19 +578,6 @@ impl Core {
         if let Some(container) = self.catalogue.get_mut(id) {
             container.stream.begin_run(self.now.mono);
             self.want(id);
-        }
-    }
-
-    /// It has another name from now on; lines read before keep the old one. It may have left the selection by that.
-    fn renamed(&mut self, id: StreamId, name: &str) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        if name.is_empty() || container.source.name == name {
-            return;
-        }
-        let engine_id = container.source.id;
-        container.source = Rc::new(Source { id: engine_id, name: name.to_owned() });
-        if !self.rules.selection.by_name(engine_id, name) {
-            self.drop_stream(id);
         }
     }
 }

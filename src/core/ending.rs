@@ -302,7 +302,7 @@ impl Core {
         }
     }
 
-    fn forget(&mut self, id: StreamId) {
+    pub(super) fn forget(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             // Its rest was still to come.
             container.stream.cut_short |=

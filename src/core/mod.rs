@@ -4,7 +4,9 @@
 //! | file | decides |
 //! |---|---|
 //! | `discovery` | which containers there are |
-//! | `selection` | which of them are followed |
+//! | `selection`, `pattern` | which of them are followed, and why |
+//! | `standing` | what follows when that changes |
+//! | `metadata` | what records say of them |
 //! | `stream` | when and how a session is opened |
 //! | `ending` | what follows from its end |
 //! | `rotation` | when it is closed and opened again |
@@ -32,9 +34,11 @@ mod ending;
 pub mod exchange;
 mod intake;
 pub mod memory;
+pub mod metadata;
 pub mod notice;
 pub mod pace;
 mod parking;
+pub mod pattern;
 pub mod place;
 pub mod reader;
 pub mod repeats;
@@ -42,6 +46,7 @@ pub mod retry;
 mod rotation;
 pub mod selection;
 pub mod service;
+pub mod standing;
 pub mod status;
 mod stream;
 pub mod tally;
@@ -49,10 +54,10 @@ pub mod time;
 pub mod timers;
 pub mod window;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use docklog_protocol::{Tail, Timestamp};
+use docklog_protocol::{ContainerId, Tail, Timestamp};
 
 use batch::Batch;
 use catalogue::Catalogue;
@@ -61,6 +66,7 @@ use count::Counts;
 use discovery::Link;
 use exchange::{Command, ConnectError, End, Exchange, Input, StreamId};
 use memory::Memory;
+use metadata::Fields;
 use notice::Notice;
 use retry::Chance;
 use selection::Selection;
@@ -75,6 +81,8 @@ use crate::limits;
 pub struct Rules {
     /// Which containers.
     pub selection: Selection,
+    /// What records say of their container beside id and name.
+    pub fields: Fields,
     /// The engine's socket, for messages.
     pub host: String,
     /// Read what there is, then end.
@@ -112,6 +120,11 @@ pub struct Core {
     now: Now,
     link: Link,
     catalogue: Catalogue,
+    /// How often the selection was changed; and the one before, until a list has told whom that concerns.
+    selections: u32,
+    before: Option<Selection>,
+    /// Containers that were followed, and aren't any more though they exist.
+    left: HashSet<ContainerId>,
     /// Streams waiting to be opened.
     queue: VecDeque<StreamId>,
     /// Sessions whose head is awaited.
@@ -161,6 +174,9 @@ impl Core {
             now,
             link: Link::new(now.wall),
             catalogue: Catalogue::default(),
+            selections: 0,
+            before: None,
+            left: HashSet::new(),
             queue: VecDeque::new(),
             opening: 0,
             timers: Timers::default(),
@@ -303,7 +319,7 @@ impl Core {
             Exchange::Version => self.version_ended(end),
             Exchange::Events => self.events_ended(end),
             Exchange::List => self.list_ended(end),
-            Exchange::Inspect(id) => self.inspect_ended(id),
+            Exchange::Inspect(id) => self.inspect_ended(id, &end),
             Exchange::Logs(id) => self.session_ended(id, end),
         }
     }
@@ -366,8 +382,9 @@ impl Core {
         self.timers = Timers::default();
     }
 
-    /// Stops following a container that isn't selected any more.
+    /// Stops following a container that isn't selected any more. What was read of it leaves as it is.
     fn drop_stream(&mut self, id: StreamId) {
+        self.finish_lines(id);
         self.close_session(id);
         self.has_caught_up(id);
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
@@ -442,7 +459,7 @@ impl Core {
 
     /// What has happened so far, as a flat JSON object of numbers.
     pub fn figures(&self) -> String {
-        self.counts.to_json(self.catalogue.count(), self.sessions)
+        self.counts.to_json(self.followed(), self.sessions)
     }
 
     /// What has happened so far.

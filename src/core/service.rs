@@ -38,7 +38,7 @@ impl Core {
     /// How docklog fares, in one line; `rate`: lines per second of late.
     pub fn fares(&self, rate: u64) -> String {
         let counts = &self.counts;
-        let (known, open) = (self.catalogue.count(), self.sessions);
+        let (known, open) = (self.followed(), self.sessions);
         let engine = if self.link.is_up() { "" } else { "waiting for the engine; " };
         format!(
             "{engine}{open} streams open of {known} containers, {rate} lines/s; {} lines, {} rotations, {} gaps",
@@ -59,6 +59,6 @@ impl Core {
         if self.rules.rotate_every != old.rotate_every {
             self.renew_leases();
         }
-        self.select_again();
+        self.select_again(old.selection);
     }
 }

@@ -7,16 +7,18 @@
 //!    │   it doesn't run    │  └── the timer ── Waiting ◄── failed, or ended though it is said to run
 //!    └─────────────────────┼─────────────────────────┴────────────────────────────┘ ended
 //!                          └── engine is back ── ForEngine ◄── no connection
-//!   Never ◄── its driver can't be read, or a proxy forbids it       Parked ◄── no memory to read it (`parking`)
+//!   Never ◄── its driver can't be read, or a proxy forbids it, or   Parked ◄── no memory to read it (`parking`)
+//!             it isn't followed (`standing`)
 //! ```
 
 use docklog_protocol::{EngineKind, Format, Inspected, Timestamp, request};
 
 use super::Core;
-use super::exchange::{Command, Exchange, StreamId};
+use super::exchange::{Command, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::Place;
 use super::reader::Reader;
+use super::standing::Standing;
 use super::tally::Tally;
 use super::time::Mono;
 use super::timers::Timer;
@@ -30,7 +32,7 @@ pub(super) enum Phase {
     Idle,
     /// Waits for its turn to be opened.
     Queued,
-    /// Waits for the answer to an inspect, without which the request can't be made.
+    /// Waits for the answer to an inspect, without which the request can't be made, or mustn't.
     Inspecting,
     /// Waits for a timer.
     Waiting,
@@ -320,16 +322,17 @@ impl Core {
         if ask {
             stream.format = FormatKnown::Asked;
         }
+        let undecided = ask && container.standing == Standing::Undecided;
         match (&stream.reader, stream.opening) {
-            (None, Opening::AfterLastEnd(_)) => {
-                stream.phase = Phase::Inspecting;
-                self.take_place(id);
-            }
-            (None, Opening::As(begin)) => {
+            (Some(_), _) if !undecided => self.open_session(id),
+            (None, Opening::As(begin)) if !undecided => {
                 stream.reader = Some(Reader::new(begin));
                 self.open_session(id);
             }
-            (Some(_), _) => self.open_session(id),
+            _ => {
+                stream.phase = Phase::Inspecting;
+                self.take_place(id);
+            }
         }
         // The log first: it is what a container that is about to be removed takes away.
         if ask {
@@ -405,7 +408,7 @@ impl Core {
             self.is_live(id); // so that its lease, or somebody else's turn, ends it
         } else {
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
-            self.session_ended(id, super::exchange::End::Late);
+            self.session_ended(id, End::Late);
         }
     }
 
@@ -448,10 +451,14 @@ impl Core {
             stream.opening = Opening::As(begin);
             stream.settled = stream.settled.or(begin.place());
         }
+        self.judge_inspected(id, inspected);
     }
 
     /// The inspect exchange is over, well or not: what waited for it goes on.
-    pub(super) fn inspect_ended(&mut self, id: StreamId) {
+    pub(super) fn inspect_ended(&mut self, id: StreamId, end: &End) {
+        if self.is_undecided(id, end) {
+            return;
+        }
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         if stream.format == FormatKnown::Asked {

@@ -1,6 +1,9 @@
 //! JSON lines:
 //! `{"time":"…","id":"…","container":"web","stream":"stdout","message":"…"}`
 //!
+//! What else was chosen to be told of the container, and as far as it has it, stands after its name:
+//! `"image":"…","project":"…","service":"…","labels":{"tier":"front"}`
+//!
 //! `time` stands exactly as the engine gave it, `message` has no line end. Bytes that aren't UTF-8 go into
 //! `message_base64` instead. A line beyond the limit comes in segments: `"segment":1,"more":true` and so on, until
 //! `"more":false`.
@@ -8,26 +11,23 @@
 //! Lines that the engine deleted, or skipped, before they could be read leave a mark, with the times of the lines
 //! around them: `{"gap":{"id":"…","container":"web","from":"…","to":"…"}}`
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::Look;
 use crate::core::batch::{BatchLine, Source};
+use crate::core::metadata::Field;
 use crate::core::window::Gap;
 
 /// Encodes lines as JSON objects.
 #[derive(Debug)]
 pub struct Json {
     look: Look,
-    /// The part of the object that is the same for all lines of a container, and whose it is.
-    cached: Option<Cached>,
-}
-
-#[derive(Debug)]
-struct Cached {
-    id: docklog_protocol::ContainerId,
-    name: String,
-    json: Vec<u8>,
+    /// The part of the object that is the same for all lines of a container. That the source is held is what makes its
+    /// address tell whose it is.
+    cached: Option<(Rc<Source>, Vec<u8>)>,
 }
 
 impl Json {
@@ -54,33 +54,60 @@ impl Json {
         out.extend_from_slice(b"}\n");
     }
 
-    pub(super) fn encode_gap(&mut self, source: &Source, gap: Gap, out: &mut Vec<u8>) {
+    pub(super) fn encode_gap(&mut self, source: &Rc<Source>, gap: Gap, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"gap\":{");
         out.extend_from_slice(self.container(source));
         let (from, to) = (gap.from.rfc3339(), gap.to.rfc3339());
         out.extend_from_slice(format!(",\"from\":\"{from}\",\"to\":\"{to}\"}}}}\n").as_bytes());
     }
 
-    fn container(&mut self, source: &Source) -> &[u8] {
-        let fresh =
-            !self.cached.as_ref().is_some_and(|cached| cached.id == source.id && cached.name == source.name);
-        if fresh {
+    fn container(&mut self, source: &Rc<Source>) -> &[u8] {
+        if !self.cached.as_ref().is_some_and(|(cached, _)| Rc::ptr_eq(cached, source)) {
             let mut json = format!("\"id\":\"{}\",\"container\":", source.id).into_bytes();
-            string(&source.name, &mut json);
-            self.cached = Some(Cached { id: source.id, name: source.name.clone(), json });
+            self.text(&source.name, &mut json);
+            self.fields(source, &mut json);
+            self.cached = Some((Rc::clone(source), json));
         }
-        self.cached.as_ref().map_or(&[], |cached| &cached.json)
+        self.cached.as_ref().map_or(&[], |(_, json)| json)
+    }
+
+    fn fields(&self, source: &Source, out: &mut Vec<u8>) {
+        let mut in_labels = false;
+        for (field, value) in &source.fields {
+            out.push(b',');
+            match field {
+                Field::Image => out.extend_from_slice(b"\"image\""),
+                Field::Project => out.extend_from_slice(b"\"project\""),
+                Field::Service => out.extend_from_slice(b"\"service\""),
+                Field::Label(key) => {
+                    if !std::mem::replace(&mut in_labels, true) {
+                        out.extend_from_slice(b"\"labels\":{");
+                    }
+                    self.text(key, out);
+                }
+            }
+            out.push(b':');
+            self.text(value, out);
+        }
+        if in_labels {
+            out.push(b'}');
+        }
+    }
+
+    /// Text of people who are not to be trusted with a terminal.
+    fn text(&self, text: &str, out: &mut Vec<u8>) {
+        if self.look.visible_control && needs_more_escapes(text) {
+            escape_all_controls(text, out);
+        } else {
+            string(text, out);
+        }
     }
 
     fn message(&self, text: &[u8], out: &mut Vec<u8>) {
         match std::str::from_utf8(text) {
-            Ok(text) if self.look.visible_control && needs_more_escapes(text) => {
-                out.extend_from_slice(b"\"message\":");
-                escape_all_controls(text, out);
-            }
             Ok(text) => {
                 out.extend_from_slice(b"\"message\":");
-                string(text, out);
+                self.text(text, out);
             }
             Err(_) => {
                 out.extend_from_slice(b"\"message_base64\":\"");
@@ -122,7 +149,7 @@ mod tests {
 
     fn encode(look: Look, text: &[u8], segment: Option<Segment>) -> String {
         let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
-        let source = Source { id, name: "we\"b".to_owned() };
+        let source = Rc::new(Source { id, name: "we\"b".to_owned(), fields: Vec::new() });
         let stamp = "2026-11-23T20:16:07.727144095Z";
         let mut out = Vec::new();
         let line = BatchLine { source: &source, channel: Channel::Stderr, stamp, text, segment };
@@ -150,7 +177,7 @@ mod tests {
     #[test]
     fn a_gap_is_an_object_of_its_own() {
         let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
-        let source = Source { id, name: "web".to_owned() };
+        let source = Rc::new(Source { id, name: "web".to_owned(), fields: Vec::new() });
         let at = |seconds| docklog_protocol::Timestamp { seconds, nanos: 5 };
         let mut out = Vec::new();
         Json::new(Look::default()).encode_gap(&source, Gap { from: at(0), to: at(1) }, &mut out);
@@ -159,6 +186,58 @@ mod tests {
             "0f".repeat(32)
         );
         assert_eq!(String::from_utf8(out).expect("JSON is UTF-8"), expected);
+    }
+
+    #[test]
+    fn what_was_chosen_of_a_container_stands_after_its_name() {
+        let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
+        let label = |key: &str, value: &str| (Field::Label(key.into()), value.to_owned());
+        let fields = vec![
+            (Field::Image, "nginx:1.25".to_owned()),
+            (Field::Service, "front".to_owned()),
+            label("tier", "a\"b"),
+            label("x", "\u{9b}"),
+        ];
+        let source = Rc::new(Source { id, name: "web".to_owned(), fields });
+        let expected = "\"container\":\"web\",\"image\":\"nginx:1.25\",\"service\":\"front\",\"labels\":{\"tier\":\"a\\\"b\",\"x\":\"\u{9b}\"},";
+        let mut json = Json::new(Look::default());
+        let (mut line, mut gap) = (Vec::new(), Vec::new());
+        let stdout = Channel::Stdout;
+        json.encode(
+            &BatchLine { source: &source, channel: stdout, stamp: "", text: b"", segment: None },
+            &mut line,
+        );
+        let at = docklog_protocol::Timestamp { seconds: 0, nanos: 5 };
+        json.encode_gap(&source, Gap { from: at, to: at }, &mut gap);
+        for out in [line, gap] {
+            let out = String::from_utf8(out).expect("JSON is UTF-8");
+            assert!(out.contains(expected), "{out}");
+            assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
+        }
+        let mut shown = Vec::new();
+        Json::new(Look { visible_control: true, ..Look::default() }).encode_gap(
+            &source,
+            Gap { from: at, to: at },
+            &mut shown,
+        );
+        assert!(
+            String::from_utf8(shown).expect("UTF-8").contains("\\u009b"),
+            "no control reaches a terminal"
+        );
+    }
+
+    #[test]
+    fn a_container_that_says_something_else_by_now_is_not_mistaken_for_itself() {
+        let mut json = Json::new(Look::default());
+        let mut out = Vec::new();
+        for name in ["old", "new", "new"] {
+            let source =
+                Rc::new(Source { id: ContainerId::from([1; 32]), name: name.to_owned(), fields: Vec::new() });
+            json.encode_gap(&source, Gap { from: Default::default(), to: Default::default() }, &mut out);
+        }
+        let out = String::from_utf8(out).expect("UTF-8");
+        let names: Vec<bool> = out.lines().map(|line| line.contains("\"new\"")).collect();
+        assert_eq!(names, [false, true, true]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub use control::show;
 mod json;
 mod pretty;
 
+use std::rc::Rc;
+
 use crate::core::batch::{BatchLine, Source};
 use crate::core::window::Gap;
 
@@ -54,7 +56,7 @@ impl Encoder {
     }
 
     /// Appends what says that lines are missing. Raw output has no room for that: it is for messages alone.
-    pub fn encode_gap(&mut self, source: &Source, gap: Gap, out: &mut Vec<u8>) {
+    pub fn encode_gap(&mut self, source: &Rc<Source>, gap: Gap, out: &mut Vec<u8>) {
         match self {
             Self::Json(json) => json.encode_gap(source, gap, out),
             Self::Pretty(pretty) => pretty.encode_gap(source, gap, out),

@@ -97,6 +97,8 @@ fn colour(source: &Source) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use docklog_protocol::{Channel, ContainerId};
 
     use super::super::Encoder;
@@ -104,7 +106,7 @@ mod tests {
 
     fn encode(encoder: &mut Encoder, name: &str, text: &[u8]) -> String {
         let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
-        let source = Source { id, name: name.to_owned() };
+        let source = Rc::new(Source { id, name: name.to_owned(), fields: Vec::new() });
         let mut out = Vec::new();
         let line =
             BatchLine { source: &source, channel: Channel::Stdout, stamp: "2026Z", text, segment: None };

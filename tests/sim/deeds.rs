@@ -15,8 +15,12 @@ impl Machine {
 
     pub fn create(&mut self, spec: Spec) {
         let (name, tty, driver) = (spec.name.clone(), spec.tty, spec.driver);
+        let labels = spec.labels.clone();
         let id = self.engine.create(self.wall(), spec);
         self.model.created(&id, &name, tty, driver);
+        for (_, shown) in labels.iter().filter(|(key, _)| key == "docklog.name") {
+            self.model.renamed(&id, shown);
+        }
     }
 
     pub fn start(&mut self, name: &str) {

@@ -23,6 +23,6 @@ pub use knobs::Knobs;
 pub use machine::{EPOCH, MS, Machine};
 pub use model::Expect;
 pub use rng::Rng;
-pub use story::{Story, plain, seeds};
+pub use story::{Outcome, Story, plain, seeds};
 pub use told::{Gap, Missing, Repeats};
 pub use world::SimWorld;

@@ -277,6 +277,31 @@ impl Outcome {
         requests.map(|(at, _)| (at - super::machine::EPOCH) / MS).collect()
     }
 
+    /// Of those, the ones about this container, by the name that it bears in the end.
+    pub fn requests_about(&self, name: &str, what: &str) -> usize {
+        let machine = self.machine.machine();
+        let mut about = machine.engine.containers().iter().filter(|container| container.spec.name == name);
+        let container = about.next().unwrap_or_else(|| panic!("scenario: no container {name}"));
+        assert!(about.next().is_none(), "scenario: several containers of the name {name}");
+        let asks = |line: &str| line.contains(&container.id) && line.contains(what);
+        machine.engine.requests.iter().filter(|(_, line)| asks(line)).count()
+    }
+
+    /// What is said of each line's container: its objects without time, stream and message.
+    pub fn described(&self) -> Vec<serde_json::Value> {
+        let machine = self.machine.machine();
+        let lines = machine.stdout.taken.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let objects = lines.map(|line| {
+            let mut value: serde_json::Value = serde_json::from_slice(line).unwrap();
+            let object = value.as_object_mut().unwrap();
+            for key in ["time", "id", "stream", "message"] {
+                object.remove(key).unwrap();
+            }
+            value
+        });
+        objects.collect()
+    }
+
     /// Connects, and tries to, in a span of milliseconds.
     pub fn connects_between(&self, from_ms: u64, to_ms: u64) -> usize {
         let machine = self.machine.machine();

@@ -99,11 +99,12 @@ fn list_entry(dialect: Dialect, container: &Container) -> Value {
         State::Exited if dialect.is_podman() => "stopped",
         state => state_name(state),
     };
+    let image_id = format!("sha256:{}", container.id);
     json!({
         "Id": container.id,
         "Names": [format!("/{}", container.spec.name)],
-        "Image": container.spec.image,
-        "ImageID": format!("sha256:{}", container.id),
+        "Image": if container.spec.image_moved { &image_id } else { &container.spec.image },
+        "ImageID": image_id,
         "Command": "/bin/sh -c 'generate'",
         "Created": container.created / SECOND,
         "Ports": [],

@@ -46,6 +46,8 @@ pub enum Driver {
 pub struct Spec {
     pub name: String,
     pub image: String,
+    /// The image's name stands for another one by now: the list tells its id instead.
+    pub image_moved: bool,
     pub labels: Vec<(String, String)>,
     pub tty: bool,
     pub driver: Driver,
@@ -61,6 +63,7 @@ impl Spec {
         Spec {
             name: name.into(),
             image: "busybox".into(),
+            image_moved: false,
             labels: Vec::new(),
             tty: false,
             driver: Driver::JsonFile,
@@ -90,6 +93,18 @@ impl Spec {
     /// With a log of several files, so large each.
     pub fn rotated(mut self, max_size: usize, max_file: usize) -> Self {
         self.rotation = Some(Rotation { max_size, max_file });
+        self
+    }
+
+    /// Of another image.
+    pub fn image(mut self, image: &str) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// Of an image whose name stands for another one by now.
+    pub fn image_moved(mut self) -> Self {
+        self.image_moved = true;
         self
     }
 

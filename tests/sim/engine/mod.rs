@@ -76,6 +76,8 @@ pub struct Faults {
     pub forbidden: Vec<Endpoint>,
     /// Those who listen hear of no events; those who ask later for the past do.
     pub drop_events: bool,
+    /// Events tell a container's id and name, but neither its image nor its labels. No engine is known that does so.
+    pub bare_events: bool,
     /// Follows give nothing more and never end, as after some faults of real engines.
     pub deaf_follows: bool,
     /// Hostile answers, to one kind of request or to all.
@@ -108,6 +110,7 @@ impl SimEngine {
             denied: false,
             forbidden: Vec::new(),
             drop_events: false,
+            bare_events: false,
             deaf_follows: false,
             hostile: None,
         };
@@ -289,8 +292,11 @@ impl SimEngine {
 
     fn tell(&mut self, now: Nanos, index: usize, action: &'static str, extra: &[(&str, String)]) {
         let container = &self.containers[index];
-        let mut attributes: Vec<(String, String)> = container.spec.labels.clone();
-        attributes.push(("image".into(), container.spec.image.clone()));
+        let mut attributes: Vec<(String, String)> = Vec::new();
+        if !self.faults.bare_events {
+            attributes.clone_from(&container.spec.labels);
+            attributes.push(("image".into(), container.spec.image.clone()));
+        }
         attributes.push(("name".into(), container.spec.name.clone()));
         attributes.extend(extra.iter().map(|(k, v)| ((*k).to_owned(), v.clone())));
         self.events.push(now, action, &container.id, attributes, self.faults.drop_events);

@@ -11,5 +11,6 @@ mod idle;
 mod lines;
 mod outlets;
 mod rotation;
+mod selection;
 mod service;
 mod web;

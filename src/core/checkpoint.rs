@@ -19,6 +19,7 @@ use super::catalogue::Container;
 use super::exchange::StreamId;
 use super::place::{Half, LastLine, Mark, OpenLine, Place};
 use super::reader::Reader;
+use super::standing::Standing;
 use super::timers::Timer;
 use crate::limits;
 
@@ -240,6 +241,7 @@ impl Core {
     pub fn settle_places(&mut self, places: Vec<(StreamId, Place)>) {
         for (id, place) in places {
             if let Some(container) = self.catalogue.get_mut(id)
+                && container.standing != Standing::Left
                 && container.stream.settled.replace(place) != Some(place)
                 && self.timers.at(Timer::Save).is_none()
             {

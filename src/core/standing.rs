@@ -136,9 +136,14 @@ impl Core {
         }
     }
 
-    /// It isn't followed, and inspect need not be asked for that again.
+    /// It isn't followed, and inspect need not be asked for that again. If it was until now, its place is forgotten.
     fn leave(&mut self, id: StreamId) {
         self.finish_lines(id);
+        if let Some(container) = self.catalogue.get_mut(id)
+            && !matches!(container.stream.phase, Phase::Inspecting | Phase::Never)
+        {
+            (container.stream.reader, container.stream.settled) = (None, None);
+        }
         self.close_session(id);
         self.has_caught_up(id);
         self.cancel_timers(id);
@@ -205,5 +210,228 @@ fn fate(container: &Container, verdict: Verdict<'_>) -> Fate {
             Fate::Stands(Standing::Left)
         }
         Verdict::Left(_) => Fate::Forgotten,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docklog_protocol::{
+        Action, Channel, ContainerId, Content, Event, Framing, Head, Listed, Record, Stamp, Timestamp,
+        Version,
+    };
+
+    use super::super::checkpoint::Saved;
+    use super::super::exchange::{Command, Exchange, Input};
+    use super::super::pattern::Pattern;
+    use super::super::time::{Mono, Now};
+    use super::*;
+
+    /// A core whose engine is played by the test.
+    struct Played {
+        core: Core,
+        containers: Vec<&'static str>,
+    }
+
+    fn id(name: &str) -> ContainerId {
+        let mut bytes = [0; 32];
+        bytes.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
+        ContainerId::from(bytes)
+    }
+
+    fn excluding(names: &[&str], drivers: &[&str]) -> Selection {
+        let patterns =
+            |list: &[&str]| list.iter().map(|text| Pattern::parse(text).expect("a pattern")).collect();
+        let mut selection = Selection::default();
+        (selection.exclude.names, selection.exclude.drivers) = (patterns(names), patterns(drivers));
+        selection
+    }
+
+    impl Played {
+        /// Follows these, all running.
+        fn new(selection: Selection, containers: &[&'static str]) -> Self {
+            let mut rules = crate::config::Settings::from_args([]).expect("settings").rules;
+            rules.selection = selection;
+            let wall = Timestamp { seconds: 1_000, nanos: 0 };
+            let core = Core::new(rules, Saved::default(), Now { mono: Mono::default(), wall }, 1);
+            let mut played = Self { core, containers: containers.to_vec() };
+            assert_eq!(played.commands(), ["open Version"]);
+            let version = Version::parse(br#"{"ApiVersion":"1.51","Components":[{"Name":"Engine"}]}"#);
+            played.core.handle(Input::Version(version.expect("a version")));
+            played.end(Exchange::Version);
+            assert_eq!(played.commands(), ["open Events"]);
+            played.head(Exchange::Events);
+            played
+        }
+
+        fn head(&mut self, exchange: Exchange) {
+            let head = Head {
+                status: 200,
+                version_1_1: true,
+                content: Content::Json,
+                api_version: None,
+                podman: false,
+                framing: Framing::Chunked,
+            };
+            self.core.handle(Input::Head(exchange, head));
+        }
+
+        fn end(&mut self, exchange: Exchange) {
+            self.core.handle(Input::Ended(exchange, End::Complete));
+        }
+
+        /// What is to be done by now, in words: `open Logs(web) tail=1`. Notices are left out.
+        fn commands(&mut self) -> Vec<String> {
+            self.core.end_turn();
+            let mut words = Vec::new();
+            while let Some(command) = self.core.next_command() {
+                let (what, exchange, request) = match command {
+                    Command::Open(exchange, request) => ("open", exchange, request),
+                    Command::Close(exchange) => ("close", exchange, Vec::new()),
+                    Command::Say(_) | Command::Save => continue,
+                };
+                let request = String::from_utf8(request).expect("a request is text");
+                let tail = request.split(['&', ' ']).find(|word| word.starts_with("tail="));
+                let exchange = match exchange {
+                    Exchange::Logs(id) => format!("Logs({})", self.name(id)),
+                    Exchange::Inspect(id) => format!("Inspect({})", self.name(id)),
+                    other => format!("{other:?}"),
+                };
+                words.push([what, &exchange, tail.unwrap_or_default()].join(" ").trim_end().to_owned());
+            }
+            words
+        }
+
+        fn name(&self, id: StreamId) -> &str {
+            self.core.catalogue.get(id).map_or("gone", Container::name)
+        }
+
+        /// The list that was asked for comes, with all containers.
+        fn list(&mut self) -> Vec<String> {
+            assert_eq!(self.commands(), ["open List"]);
+            for name in self.containers.clone() {
+                let json = format!(
+                    r#"{{"Id":"{}","Names":["/{name}"],"Image":"shop","State":"running"}}"#,
+                    id(name)
+                );
+                self.core.handle(Input::Listed(Listed::parse(json.as_bytes()).expect("a container")));
+            }
+            self.end(Exchange::List);
+            self.commands()
+        }
+
+        fn stream(&self, name: &str) -> StreamId {
+            self.core.catalogue.find(id(name)).unwrap_or_else(|| panic!("{name} isn't known"))
+        }
+
+        /// Inspect answers with this driver.
+        fn inspected(&mut self, name: &str, driver: &str) -> Vec<String> {
+            let json = format!(
+                r#"{{"Id":"{}","Name":"/{name}","Config":{{"Image":"shop"}},"HostConfig":{{"LogConfig":{{"Type":"{driver}"}}}}}}"#,
+                id(name)
+            );
+            let stream = self.stream(name);
+            let inspected = Inspected::parse(json.as_bytes()).expect("an inspect");
+            self.core.handle(Input::Inspected(stream, inspected));
+            self.end(Exchange::Inspect(stream));
+            self.commands()
+        }
+
+        /// Its log is answered with a record of this time.
+        fn record(&mut self, name: &str, raw: &str) {
+            let stream = self.stream(name);
+            self.head(Exchange::Logs(stream));
+            let stamp = Timestamp::parse(raw).map(|time| Stamp { raw, time });
+            self.core.accept(stream, Record { channel: Channel::Stdout, stamp, text: b"text", part: false });
+        }
+
+        fn reselect(&mut self, selection: Selection) -> Vec<String> {
+            self.core.reselect(selection, Fields::default());
+            self.list()
+        }
+    }
+
+    #[test]
+    fn other_rules_touch_only_those_whom_they_concern() {
+        let mut played = Played::new(Selection::default(), &["web", "db"]);
+        let opened =
+            ["open Logs(web) tail=1", "open Inspect(web)", "open Logs(db) tail=1", "open Inspect(db)"];
+        assert_eq!(played.list(), opened);
+        for name in ["web", "db"] {
+            assert!(played.inspected(name, "json-file").is_empty());
+            let stream = played.stream(name);
+            played.head(Exchange::Logs(stream));
+        }
+        assert_eq!(played.reselect(excluding(&["db"], &[])), ["close Logs(gone)", "close Inspect(gone)"]);
+        assert_eq!((played.core.followed(), played.core.sessions), (1, 1));
+        // It has run all the time, and what it wrote meanwhile isn't wanted.
+        assert_eq!(played.reselect(Selection::default()), ["open Logs(db) tail=1", "open Inspect(db)"]);
+        assert!(played.reselect(excluding(&["tmp-*"], &[])).is_empty());
+    }
+
+    #[test]
+    fn a_start_that_nobody_has_told_of_isn_t_taken_for_one_that_other_rules_bring_in() {
+        let mut played = Played::new(excluding(&["db"], &[]), &["web", "db"]);
+        assert_eq!(played.list(), ["open Logs(web) tail=1", "open Inspect(web)"]);
+        played.containers.push("unheard");
+        // Where its present run begins only inspect knows.
+        assert_eq!(
+            played.reselect(Selection::default()),
+            ["open Logs(db) tail=1", "open Inspect(db)", "open Inspect(unheard)"]
+        );
+    }
+
+    #[test]
+    fn a_driver_that_is_known_is_not_asked_for_by_other_rules() {
+        let mut played = Played::new(Selection::default(), &["web", "db"]);
+        played.list();
+        played.inspected("web", "json-file");
+        played.inspected("db", "local");
+        played.record("db", "1970-01-01T00:16:39Z");
+        let stream = played.stream("db");
+        played.end(Exchange::Logs(stream));
+        assert_eq!(played.commands(), ["open Logs(db) tail=1024"], "it follows from that record on");
+        played.record("db", "1970-01-01T00:16:39Z");
+        played.record("db", "1970-01-01T00:16:41Z");
+        assert_eq!(played.core.take_batch().map(|batch| batch.len()), Some(1));
+        let left = played.reselect(excluding(&[], &["local"]));
+        assert_eq!(left, ["close Logs(db)"]);
+        assert_eq!((played.core.followed(), played.core.catalogue.count()), (1, 2));
+        // From now on, and not from where it stood.
+        assert_eq!(played.reselect(excluding(&[], &["none"])), ["open Logs(db) tail=1"]);
+    }
+
+    #[test]
+    fn who_is_left_by_its_driver_stays_known_until_it_is_removed() {
+        let mut played = Played::new(excluding(&[], &["local"]), &["web", "db"]);
+        assert_eq!(played.list(), ["open Inspect(web)", "open Inspect(db)"]);
+        assert_eq!(played.inspected("web", "json-file"), ["open Logs(web) tail=1"]);
+        assert_eq!(played.inspected("db", "local"), ["close Logs(db)"]);
+        assert_eq!(played.core.settled_places().count(), 0);
+        assert_eq!((played.core.followed(), played.core.counts().unreadable), (1, 0));
+        let time = Timestamp { seconds: 1_001, nanos: 0 };
+        let event = |action| Event {
+            action,
+            id: id("db"),
+            name: "db".to_owned(),
+            image: "shop".to_owned(),
+            labels: Default::default(),
+            time,
+        };
+        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
+        played.core.handle(Input::Event(event(Action::Start)));
+        assert!(played.commands().is_empty());
+        played.core.handle(Input::Event(event(Action::Destroy)));
+        assert_eq!(played.core.catalogue.count(), 1);
+        assert_eq!(played.core.counts().missed, 0);
+    }
+
+    #[test]
+    fn other_rules_that_come_before_inspect_has_answered_wait_for_it() {
+        let mut played = Played::new(Selection::default(), &["web", "db"]);
+        played.list();
+        assert!(played.reselect(excluding(&[], &["local"])).is_empty());
+        assert!(played.inspected("web", "json-file").is_empty());
+        assert_eq!(played.inspected("db", "local"), ["close Logs(db)"]);
+        assert_eq!(played.core.sessions, 1);
     }
 }

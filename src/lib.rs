@@ -18,4 +18,5 @@ pub mod encode;
 pub mod limits;
 pub mod shell;
 pub mod soak;
+pub mod tools;
 pub mod web;

@@ -229,6 +229,12 @@ pub const HTTP_LEFTOVERS: usize = 64 * 1024;
 /// Columns that the aligned container names of the pretty output may take.
 pub const NAME_COLUMNS: usize = 32;
 
+/// `docklog check`: containers that are inspected, at the most; a question each.
+pub const CHECKED: usize = 1000;
+
+/// `docklog status`: the largest `/state` that is read: 50,000 streams have some 20 MB.
+pub const STATE_READ: u64 = 64 << 20;
+
 /// `docklog soak`: containers at the most, and lines per second of each.
 pub const SOAK_CONTAINERS: usize = 999;
 /// See [`SOAK_CONTAINERS`].

@@ -20,7 +20,8 @@ pub fn help() -> String {
          \x20 docklog 'api-*' /db/ --since 10m    two groups of containers, with their last ten minutes\n\
          \x20 docklog -n all --no-follow web >f   one container's whole log, as JSON lines\n\
          \x20 docklog --project shop -o raw | grep ERROR\n\
-         Other commands (--help each): soak: prove that it leaks and loses nothing.\n\
+         Commands beside it (--help each): check: what would be done, and why; status, top: how a running\n\
+         docklog fares; soak: prove that it leaks and loses nothing.\n\
          RUST_LOG=debug tells more on stderr. Ends with 0; 1: failure; 2: wrong usage.\n",
     );
     text

@@ -15,11 +15,12 @@ use crate::shell::messages::Messages;
 use crate::shell::sandbox;
 use crate::shell::state::State;
 use crate::shell::turn::Turn;
+use crate::tools::{check, status};
 
 /// Runs docklog with a command line (without the program's name). Returns the exit code.
 pub fn run_with(mut typed: Vec<OsString>) -> i32 {
-    if typed.first().is_some_and(|word| word == "soak") {
-        return crate::soak::run(typed.split_off(1));
+    if let Some(command) = typed.first().and_then(|word| word.to_str()).and_then(command) {
+        return command(typed.split_off(1));
     }
     let flags = match args::parse(typed) {
         Ok(flags) => flags,
@@ -38,13 +39,9 @@ pub fn run_with(mut typed: Vec<OsString>) -> i32 {
     let messages = Messages::default();
     log_to(&messages);
     let typed = flags;
-    let reload: Reload = Box::new(move || {
-        let again = Settings::load(&typed, &Surroundings::here());
-        let settings = match again {
-            Ok(settings) => settings,
-            Err(error) => return Some(Err(error)),
-        };
-        settings.file.is_some().then_some(Ok(settings))
+    let reload: Reload = Box::new(move || match Settings::load(&typed, &Surroundings::here()) {
+        Ok(settings) if settings.file.is_none() => None,
+        settings => Some(settings.map(within_limits)),
     });
     match start(settings, reload, messages) {
         Ok(mut turn) => turn.run(),
@@ -52,9 +49,20 @@ pub fn run_with(mut typed: Vec<OsString>) -> i32 {
     }
 }
 
+/// Commands beside following. (A container of such a name: `docklog -- NAME`.)
+fn command(name: &str) -> Option<fn(Vec<OsString>) -> i32> {
+    match name {
+        "check" => Some(check::run),
+        "status" => Some(status::status),
+        "top" => Some(status::top),
+        "soak" => Some(crate::soak::run),
+        _ => None,
+    }
+}
+
 /// Takes up what an earlier run has left, and makes the loop.
-fn start(mut settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<Host>, String> {
-    settings.rules.max_streams = settings.rules.max_streams.min(host::room());
+fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<Host>, String> {
+    let settings = within_limits(settings);
     let (state, saved, settled) = match &settings.state {
         Some(directory) => {
             let (state, saved, settled) = State::open(directory)?;
@@ -76,6 +84,12 @@ fn start(mut settings: Settings, reload: Reload, messages: Messages) -> Result<T
     let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;
     log::info!("sandbox: {confined}");
     Ok(Turn::new(settings, saved, host, messages))
+}
+
+/// No more streams than descriptors.
+fn within_limits(mut settings: Settings) -> Settings {
+    settings.rules.max_streams = settings.rules.max_streams.min(host::room());
+    settings
 }
 
 /// `RUST_LOG` chooses what the logger tells. It writes where our messages wait, never straight to stderr.

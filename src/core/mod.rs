@@ -382,9 +382,8 @@ impl Core {
         self.timers = Timers::default();
     }
 
-    /// Stops following a container that isn't selected any more. What was read of it leaves as it is.
+    /// Forgets a container that isn't followed any more.
     fn drop_stream(&mut self, id: StreamId) {
-        self.finish_lines(id);
         self.close_session(id);
         self.has_caught_up(id);
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));

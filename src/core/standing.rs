@@ -70,12 +70,17 @@ impl Core {
         Opening::As(if again { Begin::Now(self.now.wall) } else { self.begin(running) })
     }
 
-    /// It was followed, and isn't any more.
+    /// If it was followed until now, its place is forgotten, and that it was is kept. One that waits for inspect may have a
+    /// place from an earlier run, and keeps that.
     fn was_followed(&mut self, id: StreamId) {
-        if let Some(container) = self.catalogue.get(id)
-            && container.stream.reader.is_some()
-            && self.left.len() < limits::CONTAINERS
-        {
+        let full = self.left.len() >= limits::CONTAINERS;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
+        if matches!(stream.phase, Phase::Inspecting | Phase::Never) || stream.reader.take().is_none() {
+            return;
+        }
+        stream.settled = None;
+        if !full {
             self.left.insert(container.source.id);
         }
     }
@@ -98,6 +103,7 @@ impl Core {
         self.describe(id, told);
         match fate {
             Fate::Forgotten => {
+                self.finish_lines(id);
                 self.was_followed(id);
                 self.drop_stream(id);
             }
@@ -131,19 +137,15 @@ impl Core {
         let stream = &mut container.stream;
         (stream.phase, stream.opening) = (Phase::Idle, opening);
         if container.running {
-            stream.begin_run();
+            stream.begin_run(self.now.mono);
             self.want(id);
         }
     }
 
-    /// It isn't followed, and inspect need not be asked for that again. If it was until now, its place is forgotten.
+    /// It isn't followed, and inspect need not be asked for that again.
     fn leave(&mut self, id: StreamId) {
         self.finish_lines(id);
-        if let Some(container) = self.catalogue.get_mut(id)
-            && !matches!(container.stream.phase, Phase::Inspecting | Phase::Never)
-        {
-            (container.stream.reader, container.stream.settled) = (None, None);
-        }
+        self.was_followed(id);
         self.close_session(id);
         self.has_caught_up(id);
         self.cancel_timers(id);
@@ -220,6 +222,7 @@ mod tests {
         Version,
     };
 
+    use super::super::Rules;
     use super::super::checkpoint::Saved;
     use super::super::exchange::{Command, Exchange, Input};
     use super::super::pattern::Pattern;
@@ -287,7 +290,7 @@ mod tests {
                 let (what, exchange, request) = match command {
                     Command::Open(exchange, request) => ("open", exchange, request),
                     Command::Close(exchange) => ("close", exchange, Vec::new()),
-                    Command::Say(_) | Command::Save => continue,
+                    Command::Say(_) | Command::Save | Command::Notify(_) => continue,
                 };
                 let request = String::from_utf8(request).expect("a request is text");
                 let tail = request.split(['&', ' ']).find(|word| word.starts_with("tail="));
@@ -345,7 +348,8 @@ mod tests {
         }
 
         fn reselect(&mut self, selection: Selection) -> Vec<String> {
-            self.core.reselect(selection, Fields::default());
+            let rules = Rules { selection, ..self.core.rules.clone() };
+            self.core.handle(Input::Reload(Box::new(rules)));
             self.list()
         }
     }

@@ -7,6 +7,7 @@ use docklog_protocol::{ApiVersion, ContainerId, EngineKind, Timestamp};
 
 use super::Core;
 use super::catalogue::Container;
+use super::standing::Standing;
 use super::stream::Phase;
 use super::tally::Tally;
 use super::time::Now;
@@ -14,7 +15,7 @@ use crate::limits;
 
 /// Where a stream stands, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Condition {
     /// It brings the present.
     Live,
     /// A session is open that has yet to reach the present.
@@ -33,11 +34,13 @@ pub enum Standing {
     Idle,
     /// Its log can't be read.
     Unreadable,
+    /// Inspect has told what a rule leaves it out for.
+    Excluded,
 }
 
-impl Standing {
+impl Condition {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Live,
         Self::Reading,
         Self::Opening,
@@ -47,6 +50,7 @@ impl Standing {
         Self::Parked,
         Self::Idle,
         Self::Unreadable,
+        Self::Excluded,
     ];
 
     /// The word.
@@ -61,6 +65,7 @@ impl Standing {
             Self::Parked => "parked",
             Self::Idle => "idle",
             Self::Unreadable => "unreadable",
+            Self::Excluded => "excluded",
         }
     }
 }
@@ -89,24 +94,25 @@ impl<'a> StreamStatus<'a> {
     }
 
     /// Where it stands.
-    pub fn standing(&self) -> Standing {
+    pub fn condition(&self) -> Condition {
         match self.container.stream.phase {
             // Its head may still be awaited: Podman holds it back until the first line.
-            Phase::Open { .. } if self.container.stream.is_current() => Standing::Live,
-            Phase::Open { head: true } => Standing::Reading,
-            Phase::Open { head: false } | Phase::Inspecting => Standing::Opening,
-            Phase::Queued => Standing::Queued,
-            Phase::Waiting => Standing::Waiting,
-            Phase::ForEngine => Standing::Unconnected,
-            Phase::Parked => Standing::Parked,
-            Phase::Idle => Standing::Idle,
-            Phase::Never => Standing::Unreadable,
+            Phase::Open { .. } if self.container.stream.is_current() => Condition::Live,
+            Phase::Open { head: true } => Condition::Reading,
+            Phase::Open { head: false } | Phase::Inspecting => Condition::Opening,
+            Phase::Queued => Condition::Queued,
+            Phase::Waiting => Condition::Waiting,
+            Phase::ForEngine => Condition::Unconnected,
+            Phase::Parked => Condition::Parked,
+            Phase::Idle => Condition::Idle,
+            Phase::Never if self.container.standing == Standing::Left => Condition::Excluded,
+            Phase::Never => Condition::Unreadable,
         }
     }
 
     /// True if it brings the present.
     pub fn live(&self) -> bool {
-        self.standing() == Standing::Live
+        self.condition() == Condition::Live
     }
 
     /// What it has brought.
@@ -122,9 +128,9 @@ impl<'a> StreamStatus<'a> {
     /// How late it is: the age of the last line when it was read; or, if its container runs and it doesn't bring the
     /// present, for how long it hasn't.
     pub fn lag(&self) -> Duration {
-        match self.standing() {
-            Standing::Unreadable => Duration::ZERO,
-            Standing::Live => self.tally().lag(),
+        match self.condition() {
+            Condition::Unreadable | Condition::Excluded => Duration::ZERO,
+            Condition::Live => self.tally().lag(),
             _ if self.container.running => self.deaf_for(),
             _ => Duration::ZERO,
         }
@@ -136,7 +142,8 @@ impl<'a> StreamStatus<'a> {
 
     /// True if its container has run for longer than is excusable without its bringing the present.
     pub fn is_deaf(&self) -> bool {
-        let excused = matches!(self.standing(), Standing::Live | Standing::Unreadable);
+        let excused =
+            [Condition::Live, Condition::Unreadable, Condition::Excluded].contains(&self.condition());
         self.container.running && !excused && self.deaf_for() > limits::NOT_READY
     }
 
@@ -289,13 +296,13 @@ impl Core {
     fn deaf_streams(&self, ready: &mut Readiness) {
         let (mut deaf, mut unreadable) = (0_usize, 0_usize);
         for (_, stream) in self.streams_from(0) {
-            unreadable += usize::from(stream.running() && stream.standing() == Standing::Unreadable);
+            unreadable += usize::from(stream.running() && stream.condition() == Condition::Unreadable);
             if !stream.is_deaf() {
                 continue;
             }
             deaf += 1;
             if deaf <= limits::NOT_READY_NAMED {
-                let (name, word) = (stream.name(), stream.standing().as_str());
+                let (name, word) = (stream.name(), stream.condition().as_str());
                 let seconds = stream.deaf_for().as_secs();
                 ready.reasons.push(format!("{name}: not live for {seconds} s ({word})"));
             }

@@ -42,7 +42,9 @@ pub fn run(typed: Vec<OsString>) -> i32 {
 fn report(settings: &Settings) -> (String, i32) {
     let mut text = match &settings.file {
         Some(path) => format!("# {}: valid. In force, with the flags of this command:\n", path.display()),
-        None => format!("# no configuration file ({DEFAULT_FILE} does not exist, or was left out). In force:\n"),
+        None => {
+            format!("# no configuration file ({DEFAULT_FILE} does not exist, or was left out). In force:\n")
+        }
     };
     text.push_str(&settings.values.to_toml());
     let _ = writeln!(text, "\n# engine at {}", settings.socket.display());
@@ -65,7 +67,8 @@ fn engine(settings: &Settings, text: &mut String) -> bool {
             let _ = writeln!(text, "{:<32} refused: {refusal}", "GET /version");
         }
         Err(failure) => {
-            let _ = writeln!(text, "no answer: {failure}. Is the engine running, and may you open its socket?");
+            let _ =
+                writeln!(text, "no answer: {failure}. Is the engine running, and may you open its socket?");
             return false;
         }
     }

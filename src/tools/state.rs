@@ -22,9 +22,9 @@ impl State {
         let body = get(address, "/state").map_err(|error| {
             format!("no answer from docklog at {address}: {error}. Does it run, with --http or http.listen?")
         })?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
-            format!("what answers at {address} isn't docklog: /state isn't JSON ({error})")
-        })
+        serde_json::from_slice(&body)
+            .map(Self)
+            .map_err(|error| format!("what answers at {address} isn't docklog: /state isn't JSON ({error})"))
     }
 
     /// A number of an object of its.

@@ -53,7 +53,8 @@ fn parse(typed: Vec<OsString>) -> Result<Options, lexopt::Error> {
             Arg::Long("every") => {
                 let span = parser.value()?.string()?;
                 let every = moment::span(&span).filter(|span| *span >= limits::SHORTEST_LEASE);
-                options.every = Some(every.ok_or(format!("--every: expected a span such as 2s, not '{span}'"))?);
+                options.every =
+                    Some(every.ok_or(format!("--every: expected a span such as 2s, not '{span}'"))?);
             }
             Arg::Long("rows") => options.rows = Some(parser.value()?.parse()?),
             Arg::Long("help") | Arg::Short('h') => options.help = true,
@@ -131,8 +132,11 @@ fn is_ready(state: &State) -> bool {
 fn rates(state: &State, before: Option<(Duration, &State)>) -> HashMap<String, f64> {
     let id = |stream: &Value| stream["id"].as_str().unwrap_or_default().to_owned();
     let lines = |stream: &Value| stream["lines"].as_u64().unwrap_or_default();
-    let earlier: HashMap<String, u64> =
-        before.iter().flat_map(|(_, state)| state.streams()).map(|stream| (id(stream), lines(stream))).collect();
+    let earlier: HashMap<String, u64> = before
+        .iter()
+        .flat_map(|(_, state)| state.streams())
+        .map(|stream| (id(stream), lines(stream)))
+        .collect();
     let rate = |stream: &Value| match (before, earlier.get(&id(stream))) {
         (Some((span, _)), Some(then)) => lines(stream).saturating_sub(*then) as f64 / span.as_secs_f64(),
         _ => stream["rate"].as_f64().unwrap_or_default(),
@@ -143,7 +147,8 @@ fn rates(state: &State, before: Option<(Duration, &State)>) -> HashMap<String, f
 /// All of it, for people; of the streams the busiest.
 fn text(state: &State, rates: &HashMap<String, f64>, most: usize) -> String {
     let mut text = head(state, rates.values().sum());
-    let rate = |stream: &Value| rates.get(stream["id"].as_str().unwrap_or_default()).copied().unwrap_or_default();
+    let rate =
+        |stream: &Value| rates.get(stream["id"].as_str().unwrap_or_default()).copied().unwrap_or_default();
     let name = |stream: &Value| stream["name"].as_str().unwrap_or_default().to_owned();
     let mut streams: Vec<&Value> = state.streams().iter().collect();
     streams.sort_by(|one, other| rate(other).total_cmp(&rate(one)).then_with(|| name(one).cmp(&name(other))));
@@ -230,9 +235,7 @@ mod tests {
     use super::*;
 
     fn state(lines: u64) -> State {
-        let stream = |id: &str, name: &str, rate: f64, lines: u64| {
-            json!({"id": id, "name": name, "state": "live", "rate": rate, "lag": 0.0021, "lines": lines, "gaps": 1})
-        };
+        let stream = |id: &str, name: &str, rate: f64, lines: u64| json!({"id": id, "name": name, "state": "live", "rate": rate, "lag": 0.0021, "lines": lines, "gaps": 1});
         State(json!({
             "docklog": {"version": "0.1.0", "ready": false, "reasons": ["web: not live for 40 s (waiting)"],
                 "resident_bytes": 3_145_728, "threads": 1, "open_fds": 61},
@@ -266,7 +269,8 @@ mod tests {
 
     #[test]
     fn options_are_understood_or_named() {
-        let parse = |typed: &[&str]| parse(typed.iter().map(OsString::from).collect()).map_err(|e| e.to_string());
+        let parse =
+            |typed: &[&str]| parse(typed.iter().map(OsString::from).collect()).map_err(|e| e.to_string());
         let options = parse(&["--every", "500ms", "--rows=3", "--http", "unix:/x"]).expect("fine");
         assert_eq!((options.every, options.rows), (Some(Duration::from_millis(500)), Some(3)));
         assert!(parse(&["--every", "0s"]).expect_err("never").contains("a span such as 2s"));

@@ -81,7 +81,7 @@ fn stream(stream: &StreamStatus<'_>) -> Value {
     let (tally, [stdout, stderr]) = (stream.tally(), stream.last_lines());
     json!({
         "id": stream.id().to_string(), "name": stream.name(), "running": stream.running(),
-        "state": stream.standing().as_str(),
+        "state": stream.condition().as_str(),
         "place": { "stdout": stdout.map(|time| time.rfc3339()), "stderr": stderr.map(|time| time.rfc3339()) },
         "lines": tally.lines, "bytes": tally.bytes, "filtered": tally.filtered,
         "rate": thousandths(stream.rate()), "lag": thousandths(stream.lag().as_secs_f64()),

@@ -3,7 +3,7 @@
 use super::Samples::{By, Count, One, PerContainer};
 use super::{Each, Kind, Metric, OfStream, Samples};
 use crate::core::count::Counts;
-use crate::core::status::{Standing, StreamStatus};
+use crate::core::status::{Condition, StreamStatus};
 use crate::limits;
 use crate::web::page::Facts;
 
@@ -282,13 +282,13 @@ fn events_flowing(facts: &Facts<'_>) -> Option<f64> {
 }
 
 fn streams(facts: &Facts<'_>, each: Each<'_>) {
-    let mut standing = Standing::ALL.map(|standing| (standing, 0_u32));
+    let mut condition = Condition::ALL.map(|condition| (condition, 0_u32));
     for (_, stream) in facts.core.streams_from(0) {
-        let here = stream.standing();
-        standing.iter_mut().filter(|(known, _)| *known == here).for_each(|(_, count)| *count += 1);
+        let here = stream.condition();
+        condition.iter_mut().filter(|(known, _)| *known == here).for_each(|(_, count)| *count += 1);
     }
-    for (standing, count) in standing {
-        each(standing.as_str(), count.into());
+    for (condition, count) in condition {
+        each(condition.as_str(), count.into());
     }
 }
 

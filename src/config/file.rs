@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, KEYS, Key, TABLES};
 use super::kind::Kind;
 use super::values::{Origin, Values};
 use crate::limits;
@@ -99,10 +99,9 @@ impl File<'_> {
         for (name, value) in root {
             let line = self.line(&name.span());
             let name = name.get_ref().as_ref();
-            let tables = || KEYS.iter().filter_map(|key| Some(key.path.split_once('.')?.0));
             match value.get_ref() {
-                DeValue::Table(table) if tables().any(|known| known == name) => self.table(name, table),
-                _ if tables().any(|known| known == name) => {
+                DeValue::Table(table) if TABLES.contains(&name) => self.table(name, table),
+                _ if TABLES.contains(&name) => {
                     self.mistake(
                         line,
                         &format!("{name}: expected a table, [{name}], not {}", kind_of(value)),
@@ -110,7 +109,7 @@ impl File<'_> {
                 }
                 _ => {
                     let all = keys::by_path_end(name);
-                    let hint = match (keys::nearest(name, tables()), all) {
+                    let hint = match (keys::nearest(name, TABLES.into_iter()), all) {
                         (_, Some(key)) => format!("; {name} belongs into a table: {}", key.path),
                         (Some(table), None) => format!("; did you mean [{table}]?"),
                         (None, None) => "; docklog.toml(5) and the example have all keys".to_owned(),

@@ -217,6 +217,10 @@ pub const KEYS: &[Key] = &[
     key(Name::Help, Kind::Switch, "print this").flag(Some('h'), "help", ""),
 ];
 
+/// The tables of the configuration file, in the order of the example.
+pub const TABLES: [&str; 9] =
+    ["engine", "include", "exclude", "select", "read", "output", "state", "http", "sandbox"];
+
 /// The entry of this setting.
 pub fn of(name: Name) -> &'static Key {
     &KEYS[name as usize]
@@ -256,6 +260,8 @@ mod tests {
         for (index, key) in KEYS.iter().enumerate() {
             assert_eq!(key.name as usize, index, "{:?}", key.name);
             assert!(!key.long.is_empty() || !key.path.is_empty(), "{:?} can't be set", key.name);
+            let table = key.path.split_once('.').map(|(table, _)| table);
+            assert!(table.is_none_or(|table| TABLES.contains(&table)), "{}", key.path);
         }
     }
 

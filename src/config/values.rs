@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::keys::{self, KEYS, Key, Name};
+use super::keys::{self, KEYS, Key, Name, TABLES};
 use super::kind::Kind;
 
 /// Who has set something.
@@ -109,14 +109,7 @@ impl Values {
     /// given nor have a default are comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
-        let mut tables: Vec<&str> = Vec::new();
-        for key in KEYS {
-            let Some((table, _)) = key.path.split_once('.') else { continue };
-            if !tables.contains(&table) {
-                tables.push(table);
-            }
-        }
-        for table in tables {
+        for table in TABLES {
             let gap = if text.is_empty() { "" } else { "\n" };
             text.push_str(&format!("{gap}[{table}]\n"));
             for key in KEYS {

@@ -106,42 +106,70 @@ fn grant(text: &mut String, what: &str, told: Result<(), Failure>) -> bool {
     told.is_ok()
 }
 
-/// The table of containers. False if what is to be followed can't be.
+/// The table of containers. False if a proxy keeps what is to be followed from being read.
 fn containers(settings: &Settings, api: Option<ApiVersion>, listed: &[Listed], text: &mut String) -> bool {
-    let socket = &settings.socket;
-    let mut rows = Vec::new();
-    let (mut inspect, mut logs) = (None, None);
-    for (number, container) in listed.iter().enumerate() {
-        // A question each: more than so many would take long.
-        let inspected = (number < limits::CHECKED).then(|| {
-            let body = ask::document(socket, &request::inspect(api, container.id))?;
-            Ok(Inspected::parse(&body)?)
-        });
-        if let Some(told) = &inspected
-            && inspect.is_none()
-        {
-            inspect = Some(grant(text, "GET /containers/{id}/json", told.as_ref().map(drop).map_err(copy)));
-        }
-        let inspected = inspected.and_then(Result::ok);
-        let (followed, why) = verdict(settings, container, inspected.as_ref());
-        if followed == "yes" && logs.is_none() {
-            let ask = Logs { id: container.id, follow: false, tail: Tail::Last(1), since: None, until: None };
-            let told = ask::stream(socket, &request::logs(api, &ask));
-            logs = Some(grant(text, "GET /containers/{id}/logs", told));
-        }
-        let driver = inspected.map_or_else(|| "?".to_owned(), |inspected| inspected.log_driver);
-        rows.push([followed.to_owned(), container.name.clone(), container.state.clone(), driver, why]);
-    }
+    let mut grants = Grants::default();
+    let rows: Vec<_> = listed
+        .iter()
+        .enumerate()
+        .map(|(number, container)| {
+            // Two questions each: more than so many would take long.
+            row(settings, api, container, &mut grants, number < limits::CHECKED)
+        })
+        .collect();
+    let shown = [("GET /containers/{id}/json", grants.inspect), ("GET /containers/{id}/logs", grants.logs)];
+    let good = shown.into_iter().all(|(what, told)| told.is_none_or(|told| grant(text, what, told)));
     text.push('\n');
     text.push_str(&table(["FOLLOWED", "NAME", "STATE", "DRIVER", "BECAUSE"], &rows));
-    logs != Some(false) && inspect != Some(false)
+    good
 }
 
-fn copy(failure: &Failure) -> Failure {
-    match failure {
-        Failure::Refused(refusal) => Failure::Refused(refusal.clone()),
-        Failure::Unanswered(why) => Failure::Unanswered(why.clone()),
+/// The first answers to requests about single containers.
+#[derive(Default)]
+struct Grants {
+    inspect: Option<Result<(), Failure>>,
+    logs: Option<Result<(), Failure>>,
+}
+
+fn row(
+    settings: &Settings,
+    api: Option<ApiVersion>,
+    container: &Listed,
+    grants: &mut Grants,
+    ask: bool,
+) -> [String; 5] {
+    let socket = &settings.socket;
+    let inspected = ask.then(|| {
+        let body = ask::document(socket, &request::inspect(api, container.id))?;
+        Ok(Inspected::parse(&body)?)
+    });
+    let inspected = match inspected {
+        Some(Ok(inspected)) => {
+            grants.inspect.get_or_insert(Ok(()));
+            Some(inspected)
+        }
+        Some(Err(failure)) => {
+            grants.inspect.get_or_insert(Err(failure));
+            None
+        }
+        None => None,
+    };
+    let (mut followed, mut why) = verdict(settings, container, inspected.as_ref());
+    if followed == "yes" && ask {
+        let logs = Logs { id: container.id, follow: false, tail: Tail::Last(1), since: None, until: None };
+        match ask::stream(socket, &request::logs(api, &logs)) {
+            Ok(()) => drop(grants.logs.get_or_insert(Ok(()))),
+            Err(failure) => {
+                (followed, why) = ("can't", failure.to_string());
+                // That a driver can't be read is no proxy's doing.
+                if !matches!(&failure, Failure::Refused(refusal) if matches!(refusal.status, 500 | 501)) {
+                    grants.logs.get_or_insert(Err(failure));
+                }
+            }
+        }
     }
+    let driver = inspected.map_or_else(|| "?".to_owned(), |inspected| inspected.log_driver);
+    [followed.to_owned(), container.name.clone(), container.state.clone(), driver, why]
 }
 
 /// Whether it is followed, and why.

@@ -2,6 +2,9 @@
 
 use crate::config::keys::KEYS;
 
+/// The commands beside docklog itself, and what each is for. Each has a `--help` of its own.
+pub const COMMANDS: &[(&str, &str)] = &[("soak", "prove that it leaks and loses nothing")];
+
 /// The help: fits a screen of 44 lines and 100 columns.
 pub fn help() -> String {
     let mut text = String::from(
@@ -20,9 +23,12 @@ pub fn help() -> String {
          \x20 docklog 'api-*' /db/ --since 10m    two groups of containers, with their last ten minutes\n\
          \x20 docklog -n all --no-follow web >f   one container's whole log, as JSON lines\n\
          \x20 docklog --project shop -o raw | grep ERROR\n\
-         Other commands (--help each): soak: prove that it leaks and loses nothing.\n\
-         RUST_LOG=debug tells more on stderr. Ends with 0; 1: failure; 2: wrong usage.\n",
+         Other commands (--help each):\n",
     );
+    for (name, summary) in COMMANDS {
+        text.push_str(&format!("  docklog {name:<8} {summary}\n"));
+    }
+    text.push_str("RUST_LOG=debug tells more on stderr. Ends with 0; 1: failure; 2: wrong usage.\n");
     text
 }
 

@@ -131,7 +131,7 @@ impl Surroundings {
             no_color: variable("NO_COLOR").is_some(),
             watchdog: manager::watchdog(),
             terminal: io::stdout().is_terminal(),
-            own_container: crate::config::own_container(),
+            own_container: crate::config::own::container(),
             now: std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .ok()

@@ -7,11 +7,13 @@
 //! | `file` | what a configuration file says |
 //! | `values` | what was set, and by whom |
 //! | `moment` | points and spans of time as people write them |
+//! | `own` | which container we run in |
 
 pub mod file;
 pub mod keys;
 pub mod kind;
 pub mod moment;
+pub mod own;
 pub mod values;
 
 use std::path::PathBuf;
@@ -272,22 +274,6 @@ fn read<T>(values: &Values, name: Name, parse: fn(&str) -> Result<T, String>) ->
     all.map_err(|error| format!("{}: {error}", values.called(name)))
 }
 
-/// The container that this process runs in, if it does: engines mount a few files of `…/containers/<id>/` into it.
-pub fn own_container() -> Option<ContainerId> {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    find_own_container(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
-}
-
-fn find_own_container(mountinfo: &str, cgroup: &str) -> Option<ContainerId> {
-    let mounted =
-        mountinfo.lines().filter(|line| line.contains("/etc/hostname") || line.contains("/etc/resolv.conf"));
-    mounted.chain(cgroup.lines()).find_map(|line| {
-        line.split(|c: char| !c.is_ascii_hexdigit())
-            .filter(|part| part.len() == 64)
-            .find_map(ContainerId::parse)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -385,18 +371,5 @@ mod tests {
             file::parse(Path::new("again.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(settings.values.differing(&again).count(), 0, "{text}");
         assert!(text.contains("max_streams = 7") && text.contains("# line 2"), "{text}");
-    }
-
-    #[test]
-    fn the_own_container_is_recognised_by_its_mounts_or_its_cgroup() {
-        let id = "0123456789abcdef".repeat(4);
-        let mount = format!(
-            "701 690 254:1 /var/lib/docker/containers/{id}/hostname /etc/hostname rw - ext4 /dev/vda1 rw"
-        );
-        let expected = ContainerId::parse(&id);
-        assert!(expected.is_some());
-        assert_eq!(find_own_container(&mount, ""), expected);
-        assert_eq!(find_own_container("", &format!("4:memory:/docker/{id}\n")), expected);
-        assert_eq!(find_own_container("36 35 98:0 / / rw - ext4 /dev/root rw", "0::/\n"), None);
     }
 }

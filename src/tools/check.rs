@@ -17,8 +17,14 @@ use crate::limits;
 /// The help.
 const HELP: &str = "\
 Usage: docklog check [OPTIONS] [PATTERN…]
-Says what docklog would do with these options (docklog --help has them), and does nothing of it: the settings in force
-and where each comes from, what the engine grants, and for each container whether it is followed, and by which rule.
+Says what docklog would do with these options, and does nothing of it: the settings in force and where each comes from,
+what the engine grants, and for each container whether it is followed, and by which rule. It takes all options of
+docklog itself; these matter most:
+
+  -c, --config FILE          the configuration to check (/etc/docklog/docklog.toml; none: no file)
+  -H, --host URL             the engine's socket, unix:///PATH (also by DOCKER_HOST)
+  -h, --help                 print this
+
 Ends with 0; 1: the engine can't be reached, or grants too little; 2: the configuration or the usage is wrong.
 ";
 

@@ -24,13 +24,24 @@ const USUAL_SOCKET: &str = "/run/docklog/admin.sock";
 const STATUS_HELP: &str = "\
 Usage: docklog status [--http ADDRESS] [--config FILE]
 Prints how a running docklog fares: the engine, memory, and a line for each stream, the busiest first.
-It is asked over its HTTP: at ADDRESS, or where the configuration says (http.listen), or at /run/docklog/admin.sock.
+It is asked over its HTTP.
+
+      --http ADDRESS         where that is: 127.0.0.1:9177, unix:/PATH (as http.listen says, or /run/docklog/admin.sock)
+  -c, --config FILE          the configuration that says so (/etc/docklog/docklog.toml)
+  -h, --help                 print this
+
 Ends with 0 if docklog is ready; 1: it isn't, or doesn't answer; 2: wrong usage.
 ";
 
 const TOP_HELP: &str = "\
 Usage: docklog top [--http ADDRESS] [--config FILE] [--every SPAN] [--rows N]
-As docklog status, again and again (every 2s), with the rates in between. Shows the busiest N streams (20). Ends by Ctrl-C.
+As docklog status, again and again, with the rates in between. Ends by Ctrl-C.
+
+      --every SPAN           so often (2s)
+      --rows N               the busiest N streams (20)
+      --http ADDRESS         where docklog's HTTP is, as for docklog status
+  -c, --config FILE          the configuration that says so
+  -h, --help                 print this
 ";
 
 /// What was typed.

@@ -33,7 +33,7 @@ struct Docklog {
 impl Docklog {
     fn start(stage: &Stage, http: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_docklog"))
-            .args(["--tail", "all", "-o", "json", "--http", http, "-H"])
+            .args(["--config", "none", "--tail", "all", "-o", "json", "--http", http, "-H"])
             .arg(format!("unix://{}", stage.socket.display()))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -185,11 +185,60 @@ fn an_address_that_cannot_be_had_ends_it_with_a_reason() {
         ("unix:/etc/hostname", 1, "something else at this path"),
         ("localhost:9177", 2, "such as 127.0.0.1:9177"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_docklog")).args(["--http", http]).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_docklog"))
+            .args(["--config", "none", "--http", http])
+            .output()
+            .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{http}: {said}");
         assert!(said.contains(part) && said.contains(http), "{http}: {said}");
     }
+}
+
+fn tool(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docklog"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn status_and_top_show_a_running_docklog() {
+    let stage = Stage::start("tools", 3, 10);
+    let admin = stage.beside("admin.sock");
+    let address = format!("unix:{}", admin.display());
+    let docklog = Docklog::start(&stage, &address);
+    let status = until("a docklog that is ready", || {
+        let output = tool(&["status", "--http", &address]).output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    });
+    assert!(status.contains(": ready\n") && status.contains("\nc2 ") && !status.contains('\x1b'), "{status}");
+    let mut top = tool(&["top", "--http", &address]).stdout(Stdio::piped()).spawn().unwrap();
+    let shown = BufReader::new(top.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let tables = shown.filter(|line| line.starts_with("NAME ")).take(2).count();
+    assert_eq!(tables, 2, "it goes on");
+    top.kill().unwrap();
+    top.wait().unwrap();
+    docklog.stop();
+}
+
+#[test]
+fn tools_say_why_they_have_nothing_to_show() {
+    let stage = Stage::start("nothing", 0, 10);
+    let nobody = format!("unix:{}", stage.beside("nobody.sock").display());
+    let engine = format!("unix:{}", stage.socket.display());
+    for (args, code, part) in [
+        (&["top", "web"][..], 2, "web"),
+        (&["status", "--http", "here"], 1, "such as 127.0.0.1:9177"),
+        (&["status", "--http", &nobody], 1, "Does it run, with --http"),
+        (&["top", "--http", &engine], 1, "no answer from docklog at"),
+    ] {
+        let output = tool(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(part) && output.stdout.is_empty(), "{args:?}: {said}");
+    }
+    let help = tool(&["status", "--help"]).output().unwrap();
+    assert!(help.status.success() && help.stdout.starts_with(b"Usage: docklog status"));
 }
 
 /// One of the five kinds of bad clients. It holds its end until it is dropped.

@@ -64,7 +64,9 @@ impl Tally {
         self.seen = self.read();
         let age = last.map_or(0, |last| now.wall.unix_nanos().saturating_sub(last.unix_nanos()));
         let age = Duration::from_nanos(u64::try_from(age).unwrap_or_default());
-        self.lag = if age > live_for { 0.0 } else { age.as_secs_f32() };
+        if age <= live_for {
+            self.lag = age.as_secs_f32();
+        }
         if now.mono.since(self.rate.until) >= limits::RATE_STEP {
             self.rate.mean = self.rate(now.mono) as f32;
             (self.rate.until, self.rate.lines) = (now.mono, self.read());
@@ -83,7 +85,7 @@ impl Tally {
         old * weight + present * (1.0 - weight)
     }
 
-    /// How old the last line was when it was read; zero for history.
+    /// How old the last line was when it was read, history left out.
     pub fn lag(&self) -> Duration {
         Duration::from_secs_f32(self.lag.max(0.0))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use serde_json::Value;
 
 use super::state::State;
-use super::table::{complain, number, print, table};
+use super::table::{complain, number, print, table, write};
 use crate::cli::args;
 use crate::config::{Settings, Surroundings, moment};
 use crate::limits;
@@ -103,20 +103,20 @@ pub fn top(typed: Vec<OsString>) -> i32 {
     let terminal = io::stdout().is_terminal();
     let mut before: Option<(Instant, State)> = None;
     loop {
-        let state = match State::ask(&address) {
-            Ok(state) => state,
-            Err(error) => return complain("top", &error, 1),
+        let (shown, state) = match State::ask(&address) {
+            Ok(state) => {
+                let earlier = before.as_ref().map(|(then, state)| (then.elapsed(), state));
+                (text(&state, &rates(&state, earlier), rows) + "\n", Some((Instant::now(), state)))
+            }
+            Err(error) if before.is_none() => return complain("top", &error, 1),
+            Err(error) => (format!("{error}\n"), before), // it may come back
         };
-        let asked = Instant::now();
-        let rates = rates(&state, before.as_ref().map(|(then, state)| (asked.duration_since(*then), state)));
+        before = state;
         // Home, then clear what is below: without a flicker, and without a mode to be reset.
-        if terminal && io::stdout().write_all(b"\x1b[H\x1b[J").is_err() {
-            return 1;
+        let home: &[u8] = if terminal { b"\x1b[H\x1b[J" } else { b"" };
+        if let Err(error) = write(home, &shown) {
+            return i32::from(error.kind() != io::ErrorKind::BrokenPipe);
         }
-        if print(&(text(&state, &rates, rows) + "\n"), 0) != 0 || io::stdout().flush().is_err() {
-            return 1;
-        }
-        before = Some((asked, state));
         thread::sleep(every);
     }
 }

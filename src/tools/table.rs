@@ -43,20 +43,26 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
-/// Writes to stdout; the exit code, unless that fails.
+/// Writes to stdout; the exit code, unless that fails. A reader that has had enough is no failure.
 pub(super) fn print(text: &str, code: i32) -> i32 {
-    let mut shown = Vec::with_capacity(text.len());
+    match write(b"", text) {
+        Ok(()) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
+        Err(_) => 1,
+    }
+}
+
+/// Writes to stdout, after `before`, which may command the terminal; the text can't.
+pub(super) fn write(before: &[u8], text: &str) -> io::Result<()> {
+    let mut shown = before.to_vec();
     for line in text.lines() {
         if show(line.as_bytes(), &mut shown) {
             shown.extend_from_slice(b"\x1b[0m");
         }
         shown.push(b'\n');
     }
-    match io::stdout().write_all(&shown) {
-        Ok(()) => code,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
-        Err(_) => 1,
-    }
+    io::stdout().write_all(&shown)?;
+    io::stdout().flush()
 }
 
 /// Says what went wrong. Without stderr there is nobody left to tell.

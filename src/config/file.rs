@@ -58,7 +58,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Values, String> {
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let line = file.line(&error.span().unwrap_or_default());
-        file.mistake(line, &error.message().replace('\n', ", "));
+        let said = text.lines().nth(line - 1).unwrap_or_default().trim();
+        file.mistake(line, &format!("{}, in: {said}", error.message().replace('\n', ", ")));
     }
     if errors.is_empty() {
         file.root(root.get_ref());
@@ -264,7 +265,7 @@ mod tests {
             ("[include]\nnames = [7]", "d.toml:2: include.names: expected a list of strings such as"),
             ("[engine]\nhost = \"tcp://h:1\"", "d.toml:2: engine.host: tcp://h:1: only unix://"),
             ("[read]\ntail = ", "d.toml:2: "),
-            ("[read]\n[read]", "d.toml:2: duplicate key"),
+            ("[read]\n[read]", "d.toml:2: duplicate key, in: [read]"),
             ("\u{1b}]0;x = 1", "d.toml:1: "),
         ] {
             let error = read(text).expect_err(text);

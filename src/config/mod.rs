@@ -133,8 +133,8 @@ impl Settings {
         let format = values.word(Name::Output).unwrap_or_default().to_owned();
         let output_file = values.path(Name::OutputFile);
         if output_file.is_some() && !matches!(format.as_str(), "auto" | "json") {
-            let (file, format) = (values.called(Name::OutputFile), values.called(Name::Output));
-            return Err(format!("{file} takes JSON lines: leave {format} out, or say json"));
+            let (file, format) = (values.called(Name::OutputFile), values.called_here(Name::Output));
+            return Err(format!("{file} takes JSON lines: {format} must be json, or left out"));
         }
         let terminal = around.terminal && output_file.is_none();
         let pretty = format == "pretty" || format == "auto" && terminal;
@@ -186,7 +186,7 @@ fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
     if let (Some(since_time), Some(until_time)) = (since, until)
         && since_time > until_time
     {
-        let (since, until) = (values.called(Name::Since), values.called(Name::Until));
+        let (since, until) = (values.called(Name::Since), values.called_here(Name::Until));
         return Err(format!("{since} lies after {until}: no line can be between them"));
     }
     let selection = selection(values, around)?;
@@ -322,7 +322,7 @@ mod tests {
         assert!(rules(&["--stdout"]).stdout && !rules(&["--stdout"]).stderr);
         let file_only = with_file(&[], "[output]\nformat = \"raw\"\nfile = \"/x\"").expect_err("no JSON");
         assert!(
-            file_only.contains("d.toml:3: output.file") && file_only.contains("d.toml:2: output.format"),
+            file_only.contains("d.toml:3: output.file takes JSON lines: output.format must"),
             "{file_only}"
         );
     }

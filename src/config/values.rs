@@ -100,6 +100,15 @@ impl Values {
         }
     }
 
+    /// The same without the place, for a second setting in a message.
+    pub fn called_here(&self, name: Name) -> String {
+        let key = keys::of(name);
+        match self.given[name as usize].as_ref().map(|given| &given.origin) {
+            Some(Origin::File(..)) => key.path.to_owned(),
+            _ => self.called(name),
+        }
+    }
+
     /// Those settings of the configuration file in which the other differs.
     pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static Key> + 'a {
         KEYS.iter().filter(|key| !key.path.is_empty() && self.words(key.name) != other.words(key.name))

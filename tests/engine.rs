@@ -27,6 +27,8 @@ mod engine {
     pub(crate) mod random;
     pub(crate) mod reaper;
     pub(crate) mod sequence;
+    #[path = "../sim/shape.rs"]
+    pub(crate) mod shape;
 }
 
 use engine::bench::Bench;

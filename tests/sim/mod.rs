@@ -10,6 +10,7 @@ mod model;
 mod outlet;
 mod plan;
 mod rng;
+pub mod shape;
 mod story;
 mod told;
 mod visitors;

@@ -6,6 +6,7 @@ use crate::engine::docklog::Launch;
 use crate::engine::lines::{by_stream, texts};
 use crate::engine::proxy::{Conduct, Proxy};
 use crate::engine::sequence::{assert_same, numbered};
+use crate::engine::shape::shape;
 use nix::sys::signal::Signal;
 use std::fs;
 
@@ -88,28 +89,4 @@ pub(crate) fn six_paths_are_enough(bench: &Bench) {
     assert_eq!((of("local"), of("small"), of("short")), (each as usize, each as usize, 5));
     assert_eq!(of("plain") + of("renamed"), each as usize);
     assert!(finished.message("forbids").is_none() && finished.message("refuses").is_none());
-}
-
-/// Which of the six shapes a path has.
-fn shape(path: &str) -> Option<&'static str> {
-    let path = path.split('?').next().unwrap_or_default();
-    let path = match path.strip_prefix("/v1.") {
-        Some(rest) => &rest[rest.find('/')?..],
-        None => path,
-    };
-    let is_id = |id: &str| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match path {
-        "/_ping" => Some("ping"),
-        "/version" => Some("version"),
-        "/events" => Some("events"),
-        "/containers/json" => Some("list"),
-        _ => {
-            let (id, what) = path.strip_prefix("/containers/")?.split_once('/')?;
-            match what {
-                "json" if is_id(id) => Some("inspect"),
-                "logs" if is_id(id) => Some("logs"),
-                _ => None,
-            }
-        }
-    }
 }

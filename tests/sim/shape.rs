@@ -1,7 +1,7 @@
 //! The six requests that docklog may make, and no other. Shared with the tests on real engines.
 
 /// Which of the six shapes the path of a request has.
-pub fn shape(path: &str) -> Option<&'static str> {
+pub(crate) fn shape(path: &str) -> Option<&'static str> {
     let path = path.split('?').next().unwrap_or_default();
     let path = match path.strip_prefix("/v1.") {
         Some(rest) => &rest[rest.find('/')?..],

@@ -43,7 +43,7 @@ container() {
 # stop_engine: with all its containers, mounts and files.
 stop_engine() {
     local id
-    [ -s "$engine/pid" ] || return 0
+    [ -s "${engine-}/pid" ] || return 0
     for id in $(api GET '/containers/json?all=1' | jq -r '.[].Id'); do api DELETE "/containers/$id?force=1" || true; done
     kill "$(cat "$engine/pid")"
     while [ -e "$engine/pid" ]; do sleep 0.1; done

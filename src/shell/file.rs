@@ -69,9 +69,10 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A folder that is new.
+    /// A path where nothing is, beside the test program: what a test leaves there is no litter.
     pub(in crate::shell) fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("docklog-{name}-{}", std::process::id()));
+        let program = std::env::current_exe().expect("this program");
+        let folder = program.parent().expect("its folder").join("tests").join(name);
         let _ = fs::remove_dir_all(&folder);
         folder
     }

@@ -42,7 +42,10 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         | AccessFs::RemoveFile;
     let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
     let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
-    let file = settings.file.iter().map(|path| match path.parent() {
+    // As it is named, and as it is: the name may be a link.
+    let files =
+        settings.file.iter().flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
+    let file = files.map(|path| match path.parent() {
         Some(parent) if parent != Path::new("") => read(parent),
         _ => read(Path::new(".")),
     });
@@ -100,11 +103,14 @@ mod tests {
     #[test]
     fn what_is_needed_works_and_nothing_else() {
         let (kept, other) = (folder("sandbox-kept"), folder("sandbox-other"));
-        fs::create_dir_all(&kept).expect("a directory");
-        fs::create_dir_all(&other).expect("a directory");
+        let elsewhere = folder("sandbox-elsewhere");
+        for folder in [&kept, &other, &elsewhere] {
+            fs::create_dir_all(folder).expect("a directory");
+        }
         let mut settings = Settings::from_args(["--config", "none"]).expect("valid");
         (settings.state, settings.file) = (Some(kept.clone()), Some(other.join("docklog.toml")));
-        fs::write(other.join("docklog.toml"), "before").expect("written");
+        fs::write(elsewhere.join("real.toml"), "before").expect("written");
+        std::os::unix::fs::symlink(elsewhere.join("real.toml"), other.join("docklog.toml")).expect("linked");
         let allowed = needs(&settings);
         let confined = std::thread::spawn(move || {
             let told = enter(Sandbox::On, &allowed)?;

@@ -2,12 +2,18 @@
 # shellcheck shell=bash
 engines=${DOCKLOG_ENGINES:-/opt/docklog-engines}
 
+# need PROGRAM: installs the package of that name if the program isn't there.
+need() {
+    command -v "$1" >/dev/null || { apt-get -q update && apt-get -q install -y --no-install-recommends "$1"; } >&2
+}
+
 # start_engine VERSION FOLDER: version 20 or 28. It has an image: busybox.
 start_engine() {
     local bin=$engines/docker-$1/bin flags=()
     engine=$2
     [ -x "$bin/dockerd" ] || { echo "no engine in $bin: run .ci/engines" >&2; return 1; }
-    command -v curl >/dev/null || apt-get -q install -y --no-install-recommends curl >&2
+    need curl
+    need jq
     [ "$1" = 20 ] || flags=(--userland-proxy=false)
     mkdir -p "$engine/image/bin"
     PATH=$bin:$PATH "$bin/dockerd" -H "unix://$engine/docker.sock" --data-root "$engine/data" --exec-root "$engine/exec" \

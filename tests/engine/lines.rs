@@ -51,6 +51,8 @@ pub(crate) struct Line {
     pub(crate) encoded: bool,
     /// A part of a line that is too long to leave in one: its number, and whether more follows.
     pub(crate) segment: Option<(u64, bool)>,
+    /// What it says of its container beside id and name.
+    pub(crate) fields: BTreeMap<String, Value>,
     /// When it came out of the pipe.
     pub(crate) arrived: SystemTime,
 }
@@ -78,7 +80,10 @@ impl Line {
         let segment =
             value.get("segment").map(|number| (number.as_u64().unwrap(), value["more"].as_bool().unwrap()));
         let (time, id, container, stream) = (text("time"), text("id"), text("container"), text("stream"));
-        Self { time, id, container, stream, message, encoded, segment, arrived }
+        let chosen = ["image", "project", "service", "labels"];
+        let field = |key: &str| Some((key.to_owned(), value.get(key)?.clone()));
+        let fields = chosen.into_iter().filter_map(field).collect();
+        Self { time, id, container, stream, message, encoded, segment, fields, arrived }
     }
 
     pub(crate) fn text(&self) -> String {

@@ -43,6 +43,6 @@ tests! {
     follow: running_containers_from_now_on, one_thread_under_load, no_engine_call_blocks, own_container_is_skipped;
     texts: tty, tty_long_lines, tty_rechunked_by_a_proxy, frames_rechunked_by_a_proxy, long_lines_interleaved, exactly_16384,
         last_line_without_newline, binary_bytes, local_driver, lines_in_pieces;
-    selection: patterns, labels, streams_alone, tail, since_until, no_follow_and_all;
+    selection: patterns, labels, images_labels_and_drivers, streams_alone, tail, since_until, no_follow_and_all;
     endings: broken_pipe_ends_quietly, signals_under_load;
 }

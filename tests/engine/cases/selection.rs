@@ -3,10 +3,14 @@
 use crate::engine::bench::Bench;
 use crate::engine::container::Container;
 use crate::engine::docklog::Launch;
+use crate::engine::image::{GENERATOR, tar};
 use crate::engine::lines::{Line, texts};
 use crate::engine::oracle::{held, stamped_by_engine};
-use crate::engine::sequence::{assert_same, numbered};
+use crate::engine::proxy::{Conduct, Proxy};
+use crate::engine::sequence::{assert_same, numbered, numbered_run};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -77,6 +81,83 @@ pub(crate) fn labels(bench: &Bench) {
     for (args, expected) in cases {
         assert_eq!(chosen(bench, &[args, &["-a", "--tail", "all"]].concat()), set(expected), "{args:?}");
     }
+}
+
+/// Images, with a tag that stands for another one by now; log drivers, which inspect tells before a log is asked for; the
+/// labels for docklog itself; other names while it runs; and what lines tell of their containers.
+pub(crate) fn images_labels_and_drivers(bench: &Bench) {
+    let (engine, api) = (bench.engine(), bench.engine().api());
+    let image = bench.name("image");
+    for tag in ["1", "2"] {
+        api.post(&format!("/images/generator/tag?repo={image}&tag={tag}"), None);
+    }
+    let of = |name: &str, tag: &str| {
+        let program = format!("{image}:{tag}");
+        let command = [GENERATOR, "both", "20", "0", "hold"];
+        Container::new(bench.name(name), "").other_program(&program, &command)
+    };
+    let moved = engine.run(&of("moved", "2"));
+    let path = format!("/images/create?fromSrc=-&repo={image}&tag=2");
+    let another = api.call("POST", &path, "application/x-tar", &tar(&[("another", vec![1])])).unwrap();
+    assert_eq!(another.status, 200);
+    let listed = api.get("/containers/json").as_array().unwrap().clone();
+    let listed = listed.iter().find(|container| container["Id"] == *moved).unwrap();
+    assert!(listed["Image"].as_str().unwrap().starts_with("sha256:"), "{}", listed["Image"]);
+
+    let file = engine.folder().join("images.toml");
+    let rules = format!("[include]\nimages = [\"{image}\"]\n[exclude]\ndrivers = [\"loc*\"]\n");
+    let output = "[output]\nfields = [\"image\", \"project\", \"service\"]\nlabels = [\"tier\"]\n";
+    fs::write(&file, format!("{rules}{output}")).unwrap();
+    let proxy = Proxy::start(engine.folder().join("images-proxy.sock"), &engine.socket(), |_| Conduct::Pass);
+    let docklog =
+        Launch::on(proxy.host()).args(["--tail", "all", "--config", file.to_str().unwrap()]).start_watching();
+
+    let (project, service) = ("com.docker.compose.project", "com.docker.compose.service");
+    let shown = bench.name("shown");
+    let web = engine.run(&of("web", "1").label("tier", "front").label(project, "shop").label(service, "web"));
+    let local = engine.run(&of("local", "1").driver("local"));
+    let off = engine.run(&of("off", "1").label("docklog.enable", "false"));
+    let named = engine.run(&of("named", "1").label("docklog.name", &shown));
+    let other = engine.run(&Container::new(bench.name("other"), "both 20 0 hold"));
+    let on = engine.run(&Container::new(bench.name("on"), "both 20 0 hold").label("docklog.enable", "true"));
+    docklog.wait_for_count(4 * 40);
+
+    let (web_2, moved_2) = (bench.name("web-2"), bench.name("moved-2"));
+    for (id, name) in [(&web, &web_2), (&moved, &moved_2), (&named, &bench.name("named-2"))] {
+        api.post(&format!("/containers/{id}/rename?name={name}"), None);
+        api.post(&format!("/containers/{id}/restart?t=0"), None);
+    }
+    docklog.wait_for_count(7 * 40);
+    let lines = docklog.terminate().lines;
+    let ids = [&moved, &web, &local, &off, &named, &other, &on];
+    ids.into_iter().for_each(|id| engine.stop(id));
+
+    let labelled = json!({ "image": format!("{image}:1"), "project": "shop", "service": "web",
+        "labels": { "tier": "front" } });
+    let expected: [(&str, &str, u64, Value); 6] = [
+        ("web", &web, 1, labelled.clone()),
+        ("web-2", &web, 2, labelled),
+        ("moved", &moved, 1, json!({ "image": format!("{image}:2") })),
+        ("moved-2", &moved, 2, json!({ "image": format!("{image}:2") })),
+        ("on", &on, 1, json!({ "image": "generator" })),
+        ("shown", &named, 1, json!({ "image": format!("{image}:1") })),
+    ];
+    for (name, id, run, fields) in expected {
+        let name = bench.name(name);
+        let mut out = texts(&lines, &name, "stdout");
+        if name == shown {
+            // Its name for the engine was changed; what is shown is the label's.
+            let second = out.split_off(20.min(out.len()));
+            assert_same("after the rename", &second, &numbered_run("OUT", 2, 20));
+        }
+        assert_same(&name, &out, &numbered_run("OUT", run, 20));
+        let mut of_it = lines.iter().filter(|line| line.container == name);
+        assert!(of_it.all(|line| line.id == *id && json!(line.fields) == fields), "{name}: not {fields}");
+    }
+    assert_eq!(lines.len(), 7 * 40, "nobody else is followed");
+    let asked = |id: &str, what: &str| proxy.count(|path| path.contains(id) && path.contains(what));
+    assert_eq!((asked(&local, "/json"), asked(&local, "/logs")), (1, 0), "inspect tells its driver");
+    assert_eq!((asked(&off, ""), asked(&other, "")), (0, 0));
 }
 
 /// One stream of two.

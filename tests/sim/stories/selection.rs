@@ -318,3 +318,28 @@ fn records_tell_what_was_chosen_of_their_container() {
         assert!(expected.iter().all(|line| described.contains(line)), "{described:?}");
     }
 }
+
+#[test]
+fn who_is_excluded_for_a_while_goes_on_with_what_is_written_from_then_on() {
+    const LEFT: &str = "[exclude]\nnames = [\"by-name\"]\ndrivers = [\"local\"]\n";
+    for dialect in [Dialect::Docker20, Dialect::Docker28] {
+        let mut story = Story::calm(dialect).configured("[exclude]\nnames = [\"late\"]\n");
+        story.machine.run(plain("by-name"));
+        story.machine.run(plain("by-driver").driver(Driver::Local));
+        story.machine.run(plain("late"));
+        for at in [1_000, 11_000, 21_000] {
+            for name in ["by-name", "by-driver", "late"] {
+                story.machine.at(at, "lines", move |m| m.lines(name, 20, 0));
+            }
+        }
+        story.machine.at(10_000, "SIGHUP", |m| m.reload_signal(LEFT));
+        story.machine.at(20_000, "SIGHUP", |m| m.reload_signal(""));
+        let outcome = story.run_for(100_000);
+        // With --tail all, one that was never followed is new to us, and has all of its past shown.
+        outcome.assert(|name| if name == "late" { Expect::All } else { Expect::Some });
+        for name in ["by-name", "by-driver"] {
+            let given = outcome.given().iter().filter(|line| line.container == name).count();
+            assert_eq!(given, 40, "{dialect:?}: {name}: what it wrote while it was excluded isn't wanted");
+        }
+    }
+}

@@ -187,9 +187,13 @@ fn verdict(settings: &Settings, listed: &Listed, inspected: Option<&Inspected>) 
         facts = Facts::from(inspected);
         judged = selection.judge(&facts);
     }
-    match judged {
+    let (followed, why) = match judged {
         Verdict::Followed(reason) => ("yes", reason.to_string()),
         Verdict::Left(reason) => ("no", reason.to_string()),
-        Verdict::NeedsInspect => ("?", "only inspect tells, which failed".to_owned()),
+        Verdict::NeedsInspect => ("yes", "only inspect could tell, and better one too many".to_owned()),
+    };
+    match selection.complaint(&listed.labels) {
+        Some(complaint) => (followed, format!("{why} ({complaint})")),
+        None => (followed, why),
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::sequence::{assert_same, numbered};
 use crate::engine::shape::shape;
 use nix::sys::signal::Signal;
 use std::fs;
+use std::process::Command;
 
 /// Containers write on both streams while the rules about who is excluded change again and again. Those that no rule concerns
 /// keep their sessions, and nothing of them is lost or doubled.
@@ -89,4 +90,65 @@ pub(crate) fn six_paths_are_enough(bench: &Bench) {
     assert_eq!((of("local"), of("small"), of("short")), (each as usize, each as usize, 5));
     assert_eq!(of("plain") + of("renamed"), each as usize);
     assert!(finished.message("forbids").is_none() && finished.message("refuses").is_none());
+}
+
+/// What `docklog check` says, and its exit code.
+fn checked(host: &str, args: &[&str]) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_docklog"))
+        .args(["check", "--config", "none", "-H", host])
+        .args(args)
+        .env_remove("DOCKER_HOST")
+        .output()
+        .unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// `docklog check` names for each container the rule that decides, and says what a proxy keeps back.
+pub(crate) fn check_tells_who_and_why(bench: &Bench) {
+    let engine = bench.engine();
+    let made = [
+        Container::new(bench.name("web"), "out 3 0"),
+        Container::new(bench.name("off"), "out 3 0").label("docklog.enable", "false"),
+        Container::new(bench.name("odd"), "out 3 0").label("docklog.enable", "perhaps"),
+        Container::new(bench.name("mute"), "out 3 0").driver("none"),
+        Container::new(bench.name("local"), "out 3 0").driver("local"),
+    ];
+    for container in &made {
+        engine.ran(container);
+    }
+    let (pattern, excluded) = (bench.pattern(), bench.name("loc*"));
+    let (said, code) = checked(&engine.host(), &[&pattern, "--exclude", &excluded]);
+    let row = |name: &str| {
+        let name = bench.name(name);
+        let found = said.lines().find(|line| line.split_whitespace().nth(1) == Some(&name));
+        found.unwrap_or_else(|| panic!("no row of {name}: {said}")).to_owned()
+    };
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        row("web").starts_with("yes") && row("web").contains(&format!("include.names: {pattern}")),
+        "{said}"
+    );
+    assert!(row("off").starts_with("no") && row("off").contains("label docklog.enable=false"), "{said}");
+    assert!(
+        row("odd").starts_with("yes") && row("odd").contains("docklog.enable=perhaps is ignored"),
+        "{said}"
+    );
+    assert!(
+        row("local").starts_with("no") && row("local").contains(&format!("exclude.names: {excluded}")),
+        "{said}"
+    );
+    assert!(row("mute").starts_with("can't") && row("mute").contains("does not support reading"), "{said}");
+    assert_eq!(said.lines().filter(|line| line.contains(" granted")).count(), 5, "{said}");
+
+    let proxy = Proxy::start(engine.folder().join("check-proxy.sock"), &engine.socket(), |path| {
+        if path.contains("/events") || path.contains("/logs") { Conduct::Refuse } else { Conduct::Pass }
+    });
+    let (said, code) = checked(&proxy.host(), &[&pattern]);
+    assert_eq!(code, Some(1), "{said}");
+    for what in ["GET /events", "GET /containers/{id}/logs"] {
+        let told = said.lines().find(|line| line.starts_with(what));
+        assert!(told.is_some_and(|line| line.contains("refused: HTTP 403")), "{what}: {said}");
+    }
+    let (said, code) = checked("unix:///nowhere/at/all.sock", &[]);
+    assert!(code == Some(1) && said.contains("no answer: No such file"), "{said}");
 }

@@ -33,7 +33,7 @@ tests! {
         large_history_rotated, first_starts_repeat_no_history;
     survival: killed_again_and_again, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
         stalled_reader_of_small_files, burst_into_small_files;
-    citizen: reload_under_load, six_paths_are_enough;
+    citizen: reload_under_load, six_paths_are_enough, check_tells_who_and_why;
     quiet: idle_containers_cost_nothing;
     texts: endless_line_100mb;
     stalls: stalled_stdout, stalled_stderr, sigterm_with_stalled_stdout;

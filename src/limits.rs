@@ -154,6 +154,9 @@ pub const CONFIGURATION: u64 = 1 << 20;
 /// Mistakes in a configuration file that are told at a time: a screen of them.
 pub const MISTAKES: usize = 20;
 
+/// Characters of one of them.
+pub const MISTAKE: usize = 400;
+
 /// The `local` driver's `max-size` unless set.
 pub const LOCAL_FILE: u64 = 20 << 20;
 

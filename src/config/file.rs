@@ -1,6 +1,7 @@
 //! The configuration file: TOML, whose tables and keys are those of [`KEYS`]. All mistakes are told at once, each with its line,
 //! its key, what was expected, and what may have been meant.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::ops::Range;
@@ -54,11 +55,11 @@ fn load(path: &Path) -> Result<String, String> {
 /// # Errors
 /// As [`read`].
 pub fn parse(path: &Path, text: &str) -> Result<Values, String> {
-    let mut file = File { path: path.into(), text, values: Values::default(), mistakes: Vec::new() };
+    let mut file = File::new(path, text);
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let line = file.line(&error.span().unwrap_or_default());
-        let said = text.lines().nth(line - 1).unwrap_or_default().trim();
+        let said = file.text_of(line).trim();
         file.mistake(line, &format!("{}, in: {said}", error.message().replace('\n', ", ")));
     }
     if errors.is_empty() {
@@ -67,12 +68,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Values, String> {
     if file.mistakes.is_empty() {
         return Ok(file.values);
     }
-    file.mistakes.sort_by_key(|mistake| mistake.0);
-    let more = file.mistakes.len().saturating_sub(limits::MISTAKES);
-    let mut told: Vec<String> =
-        file.mistakes.into_iter().take(limits::MISTAKES).map(|mistake| mistake.1).collect();
-    if more > 0 {
-        told.push(format!("{}: and {more} more mistakes", path.display()));
+    let mut told: Vec<String> = file
+        .mistakes
+        .into_iter()
+        .map(|((line, _), what)| format!("{}:{line}: {what}", path.display()))
+        .collect();
+    if file.untold > 0 {
+        told.push(format!("{}: and {} more mistakes", path.display(), file.untold));
     }
     Err(told.join("\n"))
 }
@@ -80,20 +82,39 @@ pub fn parse(path: &Path, text: &str) -> Result<Values, String> {
 struct File<'a> {
     path: Rc<Path>,
     text: &'a str,
+    /// Where its lines begin.
+    lines: Vec<usize>,
     values: Values,
-    /// With their lines.
-    mistakes: Vec<(usize, String)>,
+    /// The first of them, by line, and those of one line as they were found; and how many more there are.
+    mistakes: BTreeMap<(usize, usize), String>,
+    untold: usize,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn new(path: &Path, text: &'a str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        let (values, mistakes) = (Values::default(), BTreeMap::new());
+        Self { path: path.into(), text, lines, values, mistakes, untold: 0 }
+    }
+
     fn line(&self, span: &Range<usize>) -> usize {
-        self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
+        self.lines.partition_point(|start| *start <= span.start)
+    }
+
+    fn text_of(&self, line: usize) -> &'a str {
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
     }
 
     /// What the file says may hold control characters, and be long.
     fn mistake(&mut self, line: usize, what: &str) {
-        let what: String = what.chars().map(|c| if c.is_control() { '?' } else { c }).take(400).collect();
-        self.mistakes.push((line, format!("{}:{line}: {what}", self.path.display())));
+        let what = what.chars().map(|c| if c.is_control() { '?' } else { c }).take(limits::MISTAKE).collect();
+        self.mistakes.insert((line, self.mistakes.len() + self.untold), what);
+        if self.mistakes.len() > limits::MISTAKES {
+            self.mistakes.pop_last();
+            self.untold += 1;
+        }
     }
 
     fn root(&mut self, root: &DeTable<'_>) {

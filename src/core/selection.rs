@@ -3,9 +3,10 @@
 //! 1. our own container is left, unless it is wanted;
 //! 2. its label `<prefix>.enable=false` leaves it;
 //! 3. any rule of exclude leaves it;
-//! 4. its label `<prefix>.enable=true` has it followed;
-//! 5. with `select.opt_in` all others are left;
-//! 6. else it must match each kind of rule that include has.
+//! 4. with `select.opt_in` it is left unless its label says `<prefix>.enable=true`;
+//! 5. else it must match each kind of rule that include has.
+//!
+//! So a label can't bring a container into a run that was asked for others: whoever types `docklog web` sees web alone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -317,15 +318,16 @@ impl Selection {
         if let Found::Rule(rule) = excluded {
             return Verdict::Left(Reason::Excluded(rule));
         }
-        let reason = match enable {
-            Some((value, _)) => Reason::Label(&self.label_prefix, value),
+        let asked = match enable {
+            Some((value, _)) if self.opt_in => Some(Reason::Label(&self.label_prefix, value)),
             None if self.opt_in => return Verdict::Left(Reason::OptIn(&self.label_prefix)),
-            None => match self.include.include(facts) {
-                Included::By(Some(rule)) => Reason::Included(rule),
-                Included::By(None) => Reason::Unexcluded,
-                Included::Not(kind) => return Verdict::Left(Reason::NotIncluded(Missed { kind })),
-                Included::Unknown => return Verdict::NeedsInspect,
-            },
+            _ => None,
+        };
+        let reason = match self.include.include(facts) {
+            Included::By(Some(rule)) => Reason::Included(rule),
+            Included::By(None) => asked.unwrap_or(Reason::Unexcluded),
+            Included::Not(kind) => return Verdict::Left(Reason::NotIncluded(Missed { kind })),
+            Included::Unknown => return Verdict::NeedsInspect,
         };
         if matches!(excluded, Found::Unknown) { Verdict::NeedsInspect } else { Verdict::Followed(reason) }
     }
@@ -464,15 +466,17 @@ mod tests {
     }
 
     #[test]
-    fn the_container_s_own_label_beats_includes_but_not_excludes() {
+    fn the_container_s_own_label_can_leave_it_or_let_it_opt_in_but_not_bring_it_into_other_selections() {
         let on = Told { labels: &[("docklog.enable", "true")], ..WEB };
         check(
             &on,
             &[
-                (&[], "+ label docklog.enable=true"),
+                (&[], "+ no rule excludes it"),
                 (&["opt_in"], "+ label docklog.enable=true"),
-                (&["include.names=db"], "+ label docklog.enable=true"),
-                (&["include.drivers=local"], "+ label docklog.enable=true"),
+                (&["include.names=db"], "- it matches none of include.names"),
+                (&["opt_in", "include.names=db"], "- it matches none of include.names"),
+                (&["opt_in", "include.names=web"], "+ include.names: web"),
+                (&["opt_in", "include.drivers=local"], "?"),
                 (&["exclude.names=web"], "- exclude.names: web"),
                 (&["exclude.drivers=local"], "?"),
                 (&["own"], "- own container (select.include_self is off)"),

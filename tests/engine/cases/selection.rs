@@ -120,26 +120,25 @@ pub(crate) fn images_labels_and_drivers(bench: &Bench) {
     let named = engine.run(&of("named", "1").label("docklog.name", &shown));
     let other = engine.run(&Container::new(bench.name("other"), "both 20 0 hold"));
     let on = engine.run(&Container::new(bench.name("on"), "both 20 0 hold").label("docklog.enable", "true"));
-    docklog.wait_for_count(4 * 40);
+    docklog.wait_for_count(3 * 40);
 
     let (web_2, moved_2) = (bench.name("web-2"), bench.name("moved-2"));
     for (id, name) in [(&web, &web_2), (&moved, &moved_2), (&named, &bench.name("named-2"))] {
         api.post(&format!("/containers/{id}/rename?name={name}"), None);
         api.post(&format!("/containers/{id}/restart?t=0"), None);
     }
-    docklog.wait_for_count(7 * 40);
+    docklog.wait_for_count(6 * 40);
     let lines = docklog.terminate().lines;
     let ids = [&moved, &web, &local, &off, &named, &other, &on];
     ids.into_iter().for_each(|id| engine.stop(id));
 
     let labelled = json!({ "image": format!("{image}:1"), "project": "shop", "service": "web",
         "labels": { "tier": "front" } });
-    let expected: [(&str, &str, u64, Value); 6] = [
+    let expected: [(&str, &str, u64, Value); 5] = [
         ("web", &web, 1, labelled.clone()),
         ("web-2", &web, 2, labelled),
         ("moved", &moved, 1, json!({ "image": format!("{image}:2") })),
         ("moved-2", &moved, 2, json!({ "image": format!("{image}:2") })),
-        ("on", &on, 1, json!({ "image": "generator" })),
         ("shown", &named, 1, json!({ "image": format!("{image}:1") })),
     ];
     for (name, id, run, fields) in expected {
@@ -154,10 +153,10 @@ pub(crate) fn images_labels_and_drivers(bench: &Bench) {
         let mut of_it = lines.iter().filter(|line| line.container == name);
         assert!(of_it.all(|line| line.id == *id && json!(line.fields) == fields), "{name}: not {fields}");
     }
-    assert_eq!(lines.len(), 7 * 40, "nobody else is followed");
+    assert_eq!(lines.len(), 6 * 40, "nobody else is followed");
     let asked = |id: &str, what: &str| proxy.count(|path| path.contains(id) && path.contains(what));
     assert_eq!((asked(&local, "/json"), asked(&local, "/logs")), (1, 0), "inspect tells its driver");
-    assert_eq!((asked(&off, ""), asked(&other, "")), (0, 0));
+    assert_eq!((asked(&off, ""), asked(&other, ""), asked(&on, "")), (0, 0, 0));
 }
 
 /// One stream of two.

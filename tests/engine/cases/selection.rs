@@ -62,21 +62,25 @@ pub(crate) fn patterns(bench: &Bench) {
     }
 }
 
-/// Labels, and those by which Compose names projects and services.
+/// Labels, and those by which Compose names projects and services. The engine is shared, so all words are this test's own.
 pub(crate) fn labels(bench: &Bench) {
     let (project, service) = ("com.docker.compose.project", "com.docker.compose.service");
+    let [tier, front, back] = ["tier", "front", "back"].map(|word| bench.name(word));
+    let [shop, blog, web, db] = ["shop", "blog", "web", "db"].map(|word| bench.name(word));
     let container = |name: &str| Container::new(bench.name(name), "out 1 0");
-    bench.engine().ran(&container("a").label("tier", "front").label(project, "shop").label(service, "web"));
-    bench.engine().ran(&container("b").label("tier", "back").label(project, "shop").label(service, "db"));
-    bench.engine().ran(&container("c").label(project, "blog").label(service, "web"));
+    bench.engine().ran(&container("a").label(&tier, &front).label(project, &shop).label(service, &web));
+    bench.engine().ran(&container("b").label(&tier, &back).label(project, &shop).label(service, &db));
+    bench.engine().ran(&container("c").label(project, &blog).label(service, &web));
+    let (tier_back, tier_none) = (format!("{tier}={back}"), format!("{tier}=none"));
+    let not_a = format!("/^{}$/", bench.name("a"));
     let cases: [(&[&str], &str); 7] = [
-        (&["--label", "tier"], "a b"),
-        (&["--label", "tier=back"], "b"),
-        (&["--project", "shop"], "a b"),
-        (&["--service", "web"], "a c"),
-        (&["--project", "shop", "--service", "web"], "a"),
-        (&["--label", "tier=none"], ""),
-        (&["--project", "shop", "--exclude", "/-a$/"], "b"),
+        (&["--label", &tier], "a b"),
+        (&["--label", &tier_back], "b"),
+        (&["--project", &shop], "a b"),
+        (&["--service", &web], "a c"),
+        (&["--project", &shop, "--service", &web], "a"),
+        (&["--label", &tier_none], ""),
+        (&["--project", &shop, "--exclude", &not_a], "b"),
     ];
     for (args, expected) in cases {
         assert_eq!(chosen(bench, &[args, &["-a", "--tail", "all"]].concat()), set(expected), "{args:?}");

@@ -29,6 +29,8 @@ pub struct Connection<S> {
     format_told: bool,
     /// An event has said so, and no operation has contradicted it since.
     pub(super) readable: bool,
+    /// The engine's end is closed: the end of the stream follows what is left to read.
+    pub(super) closed: bool,
     pub(super) writable: bool,
     /// It stands in the queue of those to be run.
     pub(super) queued: bool,
@@ -60,6 +62,7 @@ impl<S: Read + Write> Connection<S> {
             head_told: false,
             format_told: false,
             readable: false,
+            closed: false,
             writable: true,
             queued: false,
         }

@@ -176,6 +176,7 @@ impl Host {
                 mio::Token(token) => ready.push(Ready::Socket {
                     token: Token(token),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                    closed: event.is_read_closed() || event.is_error(),
                     writable: event.is_writable() || event.is_write_closed() || event.is_error(),
                 }),
             }

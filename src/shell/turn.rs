@@ -157,12 +157,13 @@ impl<W: World> Turn<W> {
         let mut marked = std::mem::take(&mut self.ready);
         for ready in marked.drain(..) {
             match ready {
-                Ready::Socket { token, readable, writable } => {
+                Ready::Socket { token, readable, closed, writable } => {
                     if self.web.mark(token, readable, writable) {
                         continue;
                     }
                     let Some(connection) = self.connections.get_mut(token) else { continue };
                     connection.readable |= readable;
+                    connection.closed |= closed;
                     connection.writable |= writable;
                     if !std::mem::replace(&mut connection.queued, true) {
                         self.run.push_back(token);
@@ -238,6 +239,8 @@ impl<W: World> Turn<W> {
             match connection.socket.read(&mut self.buffer[..permit]) {
                 Ok(0) => break After::Over(connection.finish(&mut self.core)),
                 Ok(read) => {
+                    // Less than asked for is all there was (epoll(7)), unless the end follows: it was told with the data.
+                    connection.readable = read == permit || connection.closed;
                     let (outcome, brought) = connection.feed(&self.buffer[..read], &mut self.core);
                     total += read;
                     records += brought;
@@ -297,7 +300,7 @@ impl<W: World> Turn<W> {
         let (now, lines) = (self.core.now().mono, self.core.counts().lines);
         let (then, lines_then) = std::mem::replace(&mut self.fared, (now, lines));
         let millis = u64::try_from(now.since(then).as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = (lines - lines_then).saturating_mul(1000) / millis;
+        let rate = (lines - lines_then).saturating_mul(1000).saturating_add(millis / 2) / millis;
         self.world.notify(&format!("{word}STATUS={}", self.core.fares(rate)));
     }
 

@@ -46,7 +46,8 @@ pub enum Ask {
     Reload,
 }
 
-/// What a wait found. Readiness is edge-triggered: it is told once, and stays true until an operation would block.
+/// What a wait found. Readiness is edge-triggered: it is told once, and stays true until an operation would block, or has
+/// done less than it was asked for (epoll(7)); but for the end of a stream, of which only `closed` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// A connection.
@@ -55,6 +56,8 @@ pub enum Ready {
         token: Token,
         /// Bytes, the end of the stream or an error can be read.
         readable: bool,
+        /// The other end is closed: what is left can be read, up to the end or the error, and nothing will be told again.
+        closed: bool,
         /// There is room for bytes.
         writable: bool,
     },

@@ -81,6 +81,9 @@ impl Machine {
             n = self.rng.between(1, n as u64) as usize;
         }
         link.take_down(&mut out[..n]);
+        if n < out.len() {
+            link.read_short(self.now);
+        }
         self.progress += 1;
         self.tally.bytes_read += n as u64;
         if self.rng.percent(self.knobs.refill) {

@@ -52,8 +52,9 @@ pub struct Link {
     /// Readiness isn't told again before an operation would have blocked.
     pub read_armed: bool,
     pub write_armed: bool,
-    /// When readiness to read was told last, and what had arrived by then.
+    /// When readiness to read was told last, and what had arrived by then; whether the end was told.
     told_arrivals: u64,
+    told_end: bool,
     pub bytes_read: u64,
 }
 
@@ -75,6 +76,7 @@ impl Link {
             read_armed: true,
             write_armed: true,
             told_arrivals: 0,
+            told_end: false,
             bytes_read: 0,
         }
     }
@@ -187,7 +189,7 @@ impl Link {
 
     /// A write wouldn't block: there is room, or it fails at once.
     pub fn writable(&self, now: u64, limit: usize) -> bool {
-        (self.request_room(limit) > 0 && !self.full) || self.ending.is_some_and(|(at, _)| at <= now)
+        (self.request_room(limit) > 0 && !self.full) || self.is_closed(now)
     }
 
     /// Whether readiness to read is to be told: an edge.
@@ -200,11 +202,22 @@ impl Link {
     pub fn read_told(&mut self, now: u64) {
         self.read_armed = false;
         self.told_arrivals = self.arrivals(now);
+        self.told_end |= self.is_closed(now);
+    }
+
+    /// A read has taken less than was asked for: what arrives from now on is told, and an end that has been told isn't.
+    pub fn read_short(&mut self, now: u64) {
+        self.read_armed = self.available(now) > 0 || !self.told_end;
+    }
+
+    /// The end has arrived, perhaps behind bytes that haven't been read.
+    pub fn is_closed(&self, now: u64) -> bool {
+        self.ending.is_some_and(|(at, _)| at <= now)
     }
 
     /// A number that rises with each arrival.
     fn arrivals(&self, now: u64) -> u64 {
-        let end = self.ending.is_some_and(|(at, _)| at <= now);
+        let end = self.is_closed(now);
         self.bytes_read + self.available(now) as u64 + u64::from(end)
     }
 }

@@ -309,7 +309,7 @@ impl Machine {
                     link.read_told(now);
                 }
                 link.write_armed &= !writable;
-                ready.push(Ready::Socket { token: link.token, readable, writable });
+                ready.push(Ready::Socket { token: link.token, readable, closed: link.is_closed(now), writable });
             }
         }
     }
@@ -319,7 +319,7 @@ impl Machine {
         if self.rng.percent(self.knobs.stale) && !self.closed_tokens.is_empty() {
             let token = self.closed_tokens[self.rng.below(self.closed_tokens.len() as u64) as usize];
             if self.links.values().all(|link| link.token != token) {
-                ready.push(Ready::Socket { token, readable: true, writable: true });
+                ready.push(Ready::Socket { token, readable: true, closed: false, writable: true });
             }
         }
         if self.rng.percent(self.knobs.spurious) && !self.links.is_empty() {
@@ -328,6 +328,7 @@ impl Machine {
                 ready.push(Ready::Socket {
                     token: link.token,
                     readable: true,
+                    closed: false,
                     writable: self.rng.percent(50),
                 });
             }

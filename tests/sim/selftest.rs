@@ -269,10 +269,10 @@ fn a_hold_keeps_bulk_waiting_but_neither_signals_nor_urgent_connections() {
     let urgent = world.connect(Token(2), Urgency::Urgent).unwrap();
     ready.clear();
     world.wait(hold, MINUTE, &mut ready).unwrap();
-    assert_eq!(ready, [Ready::Socket { token: Token(2), readable: false, writable: true }]);
+    assert_eq!(ready, [Ready::Socket { token: Token(2), readable: false, closed: false, writable: true }]);
     ready.clear();
     world.wait(hold, MINUTE, &mut ready).unwrap();
-    assert_eq!(ready, [Ready::Socket { token: Token(1), readable: false, writable: true }]);
+    assert_eq!(ready, [Ready::Socket { token: Token(1), readable: false, closed: false, writable: true }]);
     assert!(world.machine().now > 50 * MS);
     world.close(bulk);
     world.close(urgent);

@@ -62,6 +62,11 @@ impl Chunked {
             if self.state == State::Data {
                 return Ok(self.data(rest));
             }
+            if let Some(len) = self.common(rest) {
+                *rest = &rest[len..];
+                at += len as u64;
+                continue;
+            }
             self.state = self.byte(byte).map_err(|reason| Error::new(Layer::Chunk, at, reason))?;
             *rest = after;
             at += 1;
@@ -71,6 +76,23 @@ impl Chunked {
     /// Whether no byte of a chunk is missing: where a cut leaves whole messages behind.
     pub(crate) fn between_chunks(&self) -> bool {
         self.state != State::Data
+    }
+
+    /// Takes at once what engines write between the data of two chunks: CR LF, or a size with nothing beside it. Returns how
+    /// many bytes that were. All else, and what a read has cut, is read byte by byte.
+    fn common(&mut self, rest: &[u8]) -> Option<usize> {
+        match (self.state, rest) {
+            (State::DataCr, [b'\r', b'\n', ..]) => {
+                self.state = State::Size;
+                Some(2)
+            }
+            (State::Size, _) if self.line == 0 => {
+                let (size, digits) = plain_size(rest)?;
+                (self.left, self.state) = (size, State::Data);
+                Some(digits + 2)
+            }
+            _ => None,
+        }
     }
 
     fn data<'a>(&mut self, rest: &mut &'a [u8]) -> Step<'a> {
@@ -157,6 +179,22 @@ impl Chunked {
         self.line += 1;
         if self.line > limit { Err(too_long) } else { Ok(()) }
     }
+}
+
+/// A size of up to seven digits with its CR LF, and the number of digits; `None` if it isn't that, or is zero.
+fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0;
+    for (at, &byte) in bytes.iter().take(8).enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\r' if size > 0 && bytes.get(at + 1) == Some(&b'\n') => return Some((size, at)),
+            _ => return None,
+        };
+        size = size << 4 | u64::from(digit);
+    }
+    None
 }
 
 /// Control characters but the tab: RFC 9110 §5.5 forbids them in field values, and `chunk-ext` has no place for them.

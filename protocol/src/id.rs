@@ -21,6 +21,16 @@ impl ContainerId {
         Some(Self(id))
     }
 
+    /// Its 64 lower-case digits, in ASCII.
+    #[must_use]
+    pub fn digits(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|nibble| b"0123456789abcdef"[usize::from(nibble)]);
+        }
+        digits
+    }
+
     /// The bytes the digits stand for.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
@@ -40,7 +50,7 @@ impl From<[u8; 32]> for ContainerId {
 
 impl fmt::Display for ContainerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.digits().iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
     }
 }
 

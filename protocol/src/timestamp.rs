@@ -171,10 +171,43 @@ pub struct Stamp<'a> {
 impl<'a> Stamp<'a> {
     /// Takes a stamp and the space after it from the front of a payload (W-30).
     pub(crate) fn split(payload: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let Look::Stamp(len, time) = look(payload) else { return None };
+        let (len, time) = match payload.first_chunk().and_then(in_full) {
+            Some(time) => (FULL - 1, time),
+            None => match look(payload) {
+                Look::Stamp(len, time) => (len, time),
+                Look::No | Look::More => return None,
+            },
+        };
         let raw = core::str::from_utf8(&payload[..len]).ok()?;
         Some((Self { raw, time }, &payload[len + 1..]))
     }
+}
+
+/// Bytes of the stamp that moby writes, with its space: nine digits after the dot, and `Z`.
+const FULL: usize = 31;
+
+/// Reads a stamp of just that form: one comes with each record. `None` for all others, valid or not.
+fn in_full(text: &[u8; FULL]) -> Option<Timestamp> {
+    const FORM: &[u8; FULL] = b"0000-00-00T00:00:00.000000000Z ";
+    let fits = text.iter().zip(FORM).fold(true, |fits, (byte, form)| {
+        fits & if *form == b'0' { byte.is_ascii_digit() } else { byte == form }
+    });
+    if !fits {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        text[from..to].iter().fold(0, |sum: i64, digit| sum * 10 + i64::from(digit - b'0'))
+    };
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(Timestamp { seconds, nanos: number(20, 29) as u32 })
 }
 
 /// A stamp that outlives the bytes it came in.
@@ -292,6 +325,29 @@ mod tests {
     fn digits_after_the_ninth_are_dropped() {
         assert_eq!(unix("1970-01-01T00:00:00.0000000019Z"), Some((0, 1)));
         assert_eq!(unix("1970-01-01T00:00:00.1Z"), Some((0, 100_000_000)));
+    }
+
+    #[test]
+    fn both_ways_to_read_a_stamp_agree() {
+        let stamps = [
+            "2026-11-23T20:21:33.870332324Z ",
+            "0000-02-29T00:00:00.000000000Z ",
+            "9999-12-31T23:59:59.999999999Z ",
+        ];
+        for stamp in stamps {
+            assert!(in_full(stamp.as_bytes().first_chunk().expect("31 bytes")).is_some(), "{stamp}");
+            for at in 0..FULL {
+                for byte in 0..=255 {
+                    let mut bytes = *stamp.as_bytes().first_chunk::<FULL>().expect("31 bytes");
+                    bytes[at] = byte;
+                    let slow = match look(&bytes) {
+                        Look::Stamp(30, time) => Some(time),
+                        _ => None,
+                    };
+                    assert_eq!(in_full(&bytes), slow, "{}", bytes.escape_ascii());
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use docklog_protocol::{Channel, ContainerId, Line, Segment};
 use super::exchange::StreamId;
 use super::metadata::Field;
 use super::place::Place;
+use super::usual::Usual;
 use super::window::Gap;
 
 /// Where lines come from: what the outputs say about a container. A rename makes a new one, so that lines keep the name
@@ -31,6 +32,8 @@ pub struct Batch {
     /// Before which entries lines are missing.
     gaps: Vec<(u32, Gap)>,
     places: Vec<(StreamId, Place)>,
+    /// Of bytes, entries and sources.
+    usual: [Usual; 3],
 }
 
 #[derive(Debug)]
@@ -59,8 +62,8 @@ pub struct BatchLine<'a> {
     pub source: &'a Rc<Source>,
     /// Which channel.
     pub channel: Channel,
-    /// The time stamp exactly as the engine gave it; empty if it gave none.
-    pub stamp: &'a str,
+    /// The time stamp exactly as the engine gave it, in ASCII; empty if it gave none.
+    pub stamp: &'a [u8],
     /// The text without its line end.
     pub text: &'a [u8],
     /// Set if this is a piece of a line longer than the limit.
@@ -117,7 +120,7 @@ impl Batch {
         Some(Item::Line(BatchLine {
             source: self.sources.get(entry.source as usize)?,
             channel: entry.channel,
-            stamp: std::str::from_utf8(stamp).unwrap_or_default(),
+            stamp,
             text: self.bytes.get(text..text + entry.text as usize)?,
             segment: entry.segment,
         }))
@@ -151,16 +154,12 @@ impl Batch {
             + self.gaps.len() * size_of::<(u32, Gap)>()
     }
 
-    /// Makes it empty for its next use, which will need about as much as this one did: what a burst has grown is given back
-    /// when it is over.
+    /// Makes it empty for its next use.
     pub fn clear(&mut self) {
-        const KEPT: usize = 16 * 1024;
-        self.bytes.shrink_to((2 * self.bytes.len()).max(KEPT));
-        self.entries.shrink_to((2 * self.entries.len()).max(KEPT / size_of::<Entry>()));
-        self.sources.shrink_to((2 * self.sources.len()).max(KEPT / size_of::<Rc<Source>>()));
-        self.bytes.clear();
-        self.entries.clear();
-        self.sources.clear();
+        let [bytes, entries, sources] = &mut self.usual;
+        bytes.empty(&mut self.bytes);
+        entries.empty(&mut self.entries);
+        sources.empty(&mut self.sources);
         self.gaps = Vec::new();
         self.places = Vec::new();
     }

@@ -52,6 +52,7 @@ mod stream;
 pub mod tally;
 pub mod time;
 pub mod timers;
+pub mod usual;
 pub mod window;
 
 use std::collections::{HashSet, VecDeque};

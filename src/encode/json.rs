@@ -16,7 +16,10 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use docklog_protocol::Channel;
+
 use super::Look;
+use super::escape::string;
 use crate::core::batch::{BatchLine, Source};
 use crate::core::metadata::Field;
 use crate::core::window::Gap;
@@ -25,27 +28,34 @@ use crate::core::window::Gap;
 #[derive(Debug)]
 pub struct Json {
     look: Look,
-    /// The part of the object that is the same for all lines of a container. That the source is held is what makes its
-    /// address tell whose it is.
-    cached: Option<(Rc<Source>, Vec<u8>)>,
+    /// Whose lines came last. That the source is held is what makes its address tell whose it is.
+    source: Option<Rc<Source>>,
+    /// The part of the object that is the same for all lines of that container.
+    container: Vec<u8>,
 }
 
 impl Json {
     pub(super) fn new(look: Look) -> Self {
-        Self { look, cached: None }
+        Self { look, source: None, container: Vec::new() }
     }
 
     pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
-        out.push(b'{');
-        if !line.stamp.is_empty() {
-            out.extend_from_slice(b"\"time\":\"");
-            out.extend_from_slice(line.stamp.as_bytes()); // was parsed as RFC 3339: nothing to escape
+        self.turn_to(line.source);
+        if line.stamp.is_empty() {
+            out.push(b'{');
+        } else {
+            out.extend_from_slice(b"{\"time\":\"");
+            out.extend_from_slice(line.stamp); // was parsed as RFC 3339: nothing to escape
             out.extend_from_slice(b"\",");
         }
-        out.extend_from_slice(self.container(line.source));
-        out.extend_from_slice(b",\"stream\":\"");
-        out.extend_from_slice(line.channel.as_str().as_bytes());
-        out.extend_from_slice(b"\",");
+        out.extend_from_slice(&self.container);
+        out.extend_from_slice(match line.channel {
+            Channel::Stdout => b",\"stream\":\"stdout\",",
+            Channel::Stderr => b",\"stream\":\"stderr\",",
+            Channel::Tty => b",\"stream\":\"tty\",",
+            Channel::Stdin => b",\"stream\":\"stdin\",",
+            Channel::Engine => b",\"stream\":\"engine\",",
+        });
         self.message(line.text, out);
         if let Some(segment) = line.segment {
             let more = !segment.last;
@@ -55,20 +65,26 @@ impl Json {
     }
 
     pub(super) fn encode_gap(&mut self, source: &Rc<Source>, gap: Gap, out: &mut Vec<u8>) {
+        self.turn_to(source);
         out.extend_from_slice(b"{\"gap\":{");
-        out.extend_from_slice(self.container(source));
+        out.extend_from_slice(&self.container);
         let (from, to) = (gap.from.rfc3339(), gap.to.rfc3339());
         out.extend_from_slice(format!(",\"from\":\"{from}\",\"to\":\"{to}\"}}}}\n").as_bytes());
     }
 
-    fn container(&mut self, source: &Rc<Source>) -> &[u8] {
-        if !self.cached.as_ref().is_some_and(|(cached, _)| Rc::ptr_eq(cached, source)) {
-            let mut json = format!("\"id\":\"{}\",\"container\":", source.id).into_bytes();
-            self.text(&source.name, &mut json);
-            self.fields(source, &mut json);
-            self.cached = Some((Rc::clone(source), json));
+    fn turn_to(&mut self, source: &Rc<Source>) {
+        if self.source.as_ref().is_some_and(|present| Rc::ptr_eq(present, source)) {
+            return;
         }
-        self.cached.as_ref().map_or(&[], |(_, json)| json)
+        self.source = Some(Rc::clone(source));
+        let mut json = std::mem::take(&mut self.container);
+        json.clear();
+        json.extend_from_slice(b"\"id\":\"");
+        json.extend_from_slice(&source.id.digits());
+        json.extend_from_slice(b"\",\"container\":");
+        self.text(&source.name, &mut json);
+        self.fields(source, &mut json);
+        self.container = json;
     }
 
     fn fields(&self, source: &Source, out: &mut Vec<u8>) {
@@ -118,12 +134,6 @@ impl Json {
     }
 }
 
-/// A JSON string, quotes included.
-fn string(text: &str, out: &mut Vec<u8>) {
-    // A Vec takes everything, and a str is always valid JSON text: this can't fail.
-    let _ = serde_json::to_writer(out, text);
-}
-
 /// JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them.
 fn needs_more_escapes(text: &str) -> bool {
     text.chars().any(|c| ('\u{7f}'..='\u{9f}').contains(&c))
@@ -143,7 +153,7 @@ fn escape_all_controls(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use docklog_protocol::{Channel, ContainerId, Segment};
+    use docklog_protocol::{ContainerId, Segment};
 
     use super::*;
 
@@ -152,7 +162,8 @@ mod tests {
         let source = Rc::new(Source { id, name: "we\"b".to_owned(), fields: Vec::new() });
         let stamp = "2026-11-23T20:16:07.727144095Z";
         let mut out = Vec::new();
-        let line = BatchLine { source: &source, channel: Channel::Stderr, stamp, text, segment };
+        let line =
+            BatchLine { source: &source, channel: Channel::Stderr, stamp: stamp.as_bytes(), text, segment };
         Json::new(look).encode(&line, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
@@ -204,7 +215,7 @@ mod tests {
         let (mut line, mut gap) = (Vec::new(), Vec::new());
         let stdout = Channel::Stdout;
         json.encode(
-            &BatchLine { source: &source, channel: stdout, stamp: "", text: b"", segment: None },
+            &BatchLine { source: &source, channel: stdout, stamp: b"", text: b"", segment: None },
             &mut line,
         );
         let at = docklog_protocol::Timestamp { seconds: 0, nanos: 5 };

@@ -2,6 +2,7 @@
 
 mod control;
 pub use control::show;
+mod escape;
 mod json;
 mod pretty;
 

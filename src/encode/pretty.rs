@@ -69,7 +69,7 @@ impl Raw {
 
 fn message(look: Look, line: &BatchLine<'_>, out: &mut Vec<u8>) {
     if look.timestamps && !line.stamp.is_empty() {
-        out.extend_from_slice(line.stamp.as_bytes());
+        out.extend_from_slice(line.stamp);
         out.push(b' ');
     }
     if look.visible_control {
@@ -109,7 +109,7 @@ mod tests {
         let source = Rc::new(Source { id, name: name.to_owned(), fields: Vec::new() });
         let mut out = Vec::new();
         let line =
-            BatchLine { source: &source, channel: Channel::Stdout, stamp: "2026Z", text, segment: None };
+            BatchLine { source: &source, channel: Channel::Stdout, stamp: b"2026Z", text, segment: None };
         encoder.encode(&line, &mut out);
         String::from_utf8(out).expect("UTF-8")
     }

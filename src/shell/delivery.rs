@@ -7,6 +7,7 @@ use crate::core::Core;
 use crate::core::batch::{Batch, Item};
 use crate::core::exchange::StreamId;
 use crate::core::place::Place;
+use crate::core::usual::Usual;
 use crate::encode::Encoder;
 use crate::limits;
 
@@ -18,6 +19,7 @@ pub struct Delivery {
     batch: Option<(Batch, usize)>,
     /// Encoded bytes, and how many of them are written.
     piece: Vec<u8>,
+    usual: Usual,
     written: usize,
     /// Where the streams stand once this piece is written: the end of a batch is in it.
     places: Vec<(StreamId, Place)>,
@@ -36,6 +38,7 @@ impl Delivery {
             encoder,
             batch: None,
             piece: Vec::new(),
+            usual: Usual::default(),
             written: 0,
             places: Vec::new(),
             settled_next: false,
@@ -88,9 +91,7 @@ impl Delivery {
     fn refill(&mut self, core: &mut Core) -> bool {
         while self.written == self.piece.len() {
             self.settle(core);
-            // Room for another piece like this one: what a burst has grown is given back when it is over.
-            self.piece.shrink_to((2 * self.piece.len()).clamp(4096, 2 * limits::OUTLET_PIECE));
-            self.piece.clear();
+            self.usual.empty(&mut self.piece);
             self.written = 0;
             let Some((mut batch, mut next)) =
                 self.batch.take().or_else(|| core.take_batch().map(|batch| (batch, 0)))

@@ -309,7 +309,12 @@ impl Machine {
                     link.read_told(now);
                 }
                 link.write_armed &= !writable;
-                ready.push(Ready::Socket { token: link.token, readable, closed: link.is_closed(now), writable });
+                ready.push(Ready::Socket {
+                    token: link.token,
+                    readable,
+                    closed: link.is_closed(now),
+                    writable,
+                });
             }
         }
     }

@@ -43,8 +43,8 @@ enum State {
 /// What a call of [`Chunked::next`] found.
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
-    /// Data of one chunk; `ends` if these are its last bytes.
-    Data { bytes: &'a [u8], ends: bool },
+    /// Data of one chunk, with the offset of its first byte; `ends` if these are the chunk's last bytes.
+    Data { bytes: &'a [u8], at: u64, ends: bool },
     /// The body is complete.
     End,
     /// The input is used up.
@@ -60,12 +60,13 @@ impl Chunked {
             }
             let Some((&byte, after)) = rest.split_first() else { return Ok(Step::More) };
             if self.state == State::Data {
-                return Ok(self.data(rest));
+                return Ok(self.data(rest, at));
             }
-            if let Some(len) = self.common(rest) {
-                *rest = &rest[len..];
-                at += len as u64;
-                continue;
+            if self.state == State::Size
+                && self.line == 0
+                && let Some(step) = whole_chunk(rest, at)
+            {
+                return Ok(step);
             }
             self.state = self.byte(byte).map_err(|reason| Error::new(Layer::Chunk, at, reason))?;
             *rest = after;
@@ -78,24 +79,7 @@ impl Chunked {
         self.state != State::Data
     }
 
-    /// Takes at once what engines write between the data of two chunks: CR LF, or a size with nothing beside it. Returns how
-    /// many bytes that were. All else, and what a read has cut, is read byte by byte.
-    fn common(&mut self, rest: &[u8]) -> Option<usize> {
-        match (self.state, rest) {
-            (State::DataCr, [b'\r', b'\n', ..]) => {
-                self.state = State::Size;
-                Some(2)
-            }
-            (State::Size, _) if self.line == 0 => {
-                let (size, digits) = plain_size(rest)?;
-                (self.left, self.state) = (size, State::Data);
-                Some(digits + 2)
-            }
-            _ => None,
-        }
-    }
-
-    fn data<'a>(&mut self, rest: &mut &'a [u8]) -> Step<'a> {
+    fn data<'a>(&mut self, rest: &mut &'a [u8], at: u64) -> Step<'a> {
         let len = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
         let (bytes, after) = rest.split_at(len);
         *rest = after;
@@ -103,7 +87,7 @@ impl Chunked {
         if self.left == 0 {
             self.state = State::DataCr;
         }
-        Step::Data { bytes, ends: self.left == 0 }
+        Step::Data { bytes, at, ends: self.left == 0 }
     }
 
     /// Takes one byte outside of data and tells what comes next.
@@ -181,10 +165,19 @@ impl Chunked {
     }
 }
 
-/// A size of up to seven digits with its CR LF, and the number of digits; `None` if it isn't that, or is zero.
-fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
+/// Takes a chunk at once if all of it is there and its size has nothing beside it, as engines write it: one per message.
+/// All else is read byte by byte.
+fn whole_chunk<'a>(rest: &mut &'a [u8], at: u64) -> Option<Step<'a>> {
+    let (size, digits) = plain_size(rest)?;
+    let (bytes, after) = rest[digits + 2..].split_at_checked(size)?;
+    *rest = after.strip_prefix(b"\r\n")?;
+    Some(Step::Data { bytes, at: at + digits as u64 + 2, ends: true })
+}
+
+/// A size of up to five digits with its CR LF, and the number of digits; `None` if it isn't that, or is zero.
+fn plain_size(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut size = 0;
-    for (at, &byte) in bytes.iter().take(8).enumerate() {
+    for (at, &byte) in bytes.iter().take(6).enumerate() {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
@@ -192,7 +185,7 @@ fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
             b'\r' if size > 0 && bytes.get(at + 1) == Some(&b'\n') => return Some((size, at)),
             _ => return None,
         };
-        size = size << 4 | u64::from(digit);
+        size = size << 4 | usize::from(digit);
     }
     None
 }

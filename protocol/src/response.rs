@@ -132,10 +132,7 @@ impl Response {
                 Some(data(bytes, at))
             }
             Stage::Chunked(chunked) => match chunked.next(rest, at)? {
-                Step::Data { bytes, ends } => {
-                    let skipped = before - rest.len() - bytes.len();
-                    Some(Next::Data(Piece { bytes, at: at + skipped as u64, ends_chunk: ends }))
-                }
+                Step::Data { bytes, at, ends } => Some(Next::Data(Piece { bytes, at, ends_chunk: ends })),
                 Step::End => Some(self.end()),
                 Step::More => Some(Next::More),
             },

@@ -186,18 +186,26 @@ impl<'a> Stamp<'a> {
 /// Bytes of the stamp that moby writes, with its space: nine digits after the dot, and `Z`.
 const FULL: usize = 31;
 
-/// Reads a stamp of just that form: one comes with each record. `None` for all others, valid or not.
+/// Reads a stamp of just that form, for one comes with each record: eight bytes at a time. `None` for all others, valid or
+/// not.
 fn in_full(text: &[u8; FULL]) -> Option<Timestamp> {
     const FORM: &[u8; FULL] = b"0000-00-00T00:00:00.000000000Z ";
-    let fits = text.iter().zip(FORM).fold(true, |fits, (byte, form)| {
-        fits & if *form == b'0' { byte.is_ascii_digit() } else { byte == form }
-    });
-    if !fits {
+    let mut digits = [0; FULL];
+    let mut wrong = 0;
+    // The last word overlaps the one before it: 31 bytes are no multiple of eight.
+    for at in [0, 8, 16, FULL - 8] {
+        let (form, word) = (word(FORM, at), word(text, at));
+        let values = form ^ word; // digits as their values, and what must be as it is as 0
+        let is_digit = 0x3030_3030_3030_3030 ^ form;
+        let is_fixed = nonzero(is_digit);
+        wrong |= values & is_fixed | (values | (values & LOW) + ABOVE_NINE) & HIGH;
+        digits[at..at + 8].copy_from_slice(&values.to_le_bytes());
+    }
+    if wrong != 0 {
         return None;
     }
-    let number = |from: usize, to: usize| {
-        text[from..to].iter().fold(0, |sum: i64, digit| sum * 10 + i64::from(digit - b'0'))
-    };
+    let number =
+        |from: usize, to: usize| digits[from..to].iter().fold(0, |sum, digit| sum * 10 + i64::from(*digit));
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
     let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
@@ -208,6 +216,22 @@ fn in_full(text: &[u8; FULL]) -> Option<Timestamp> {
     }
     let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     Some(Timestamp { seconds, nanos: number(20, 29) as u32 })
+}
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = !HIGH;
+/// Added to a byte below 128, it sets the high bit of those above nine.
+const ABOVE_NINE: u64 = 0x7676_7676_7676_7676;
+
+fn word(bytes: &[u8; FULL], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+/// All bits of each byte that isn't zero.
+const fn nonzero(word: u64) -> u64 {
+    ((((word & LOW) + LOW) | word) & HIGH) / 0x80 * 0xff
 }
 
 /// A stamp that outlives the bytes it came in.

@@ -2,25 +2,39 @@
 //! in blocks, which a compiler turns into a few wide instructions.
 
 /// Bytes looked at together.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// Appends text between quotes: quotes, backslashes and controls below 0x20 are escaped; all else stands as it is.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    escape(text, out);
+    escape(text.as_bytes(), out);
     out.push(b'"');
 }
 
-/// Appends text as it stands between the quotes.
-pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
+/// The same for bytes that may not be text. False, and nothing is appended, unless they are ASCII.
+pub(super) fn ascii_string(text: &[u8], out: &mut Vec<u8>) -> bool {
+    if is_plain(text) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return true;
+    }
+    let ascii = text.is_ascii();
+    if ascii {
+        out.push(b'"');
+        escape(text, out);
+        out.push(b'"');
+    }
+    ascii
+}
+
+fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     let mut run = 0; // up to here it is written
     for (number, block) in bytes.chunks(BLOCK).enumerate() {
         if is_plain(block) {
             continue;
         }
-        let start = number * BLOCK;
-        for (at, &byte) in (start..).zip(block) {
+        for (at, &byte) in (number * BLOCK..).zip(block) {
             if needs_escape(byte) {
                 out.extend_from_slice(&bytes[run..at]);
                 push_escaped(byte, out);
@@ -31,11 +45,22 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[run..]);
 }
 
-fn is_plain(block: &[u8]) -> bool {
-    match <&[u8; BLOCK]>::try_from(block) {
-        Ok(block) => !block.iter().fold(false, |found, &byte| found | needs_escape(byte)),
-        Err(_) => !block.iter().any(|&byte| needs_escape(byte)),
-    }
+/// True if there are only bytes of ASCII that need no escape.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let rest = match bytes.last_chunk::<BLOCK>() {
+        Some(last) if !rest.is_empty() => is_plain_block(last), // some of it twice, but in one piece
+        _ => rest.iter().all(|&byte| !needs_look(byte)),
+    };
+    rest && blocks.iter().all(is_plain_block)
+}
+
+fn is_plain_block(block: &[u8; BLOCK]) -> bool {
+    block.iter().fold(0, |found, &byte| found | u8::from(needs_look(byte))) == 0
+}
+
+const fn needs_look(byte: u8) -> bool {
+    needs_escape(byte) | !byte.is_ascii()
 }
 
 const fn needs_escape(byte: u8) -> bool {
@@ -72,6 +97,8 @@ mod tests {
                 let mut out = Vec::new();
                 string(&text, &mut out);
                 assert_eq!(out, serde_json::to_vec(&text).expect("a string"), "{byte:#x} at {at}");
+                let mut ascii = Vec::new();
+                assert!(ascii_string(text.as_bytes(), &mut ascii) && ascii == out, "{byte:#x} at {at}");
             }
         }
     }
@@ -83,6 +110,9 @@ mod tests {
             let mut out = b"before".to_vec();
             string(text, &mut out);
             assert_eq!(out, [b"before", &serde_json::to_vec(text).expect("a string")[..]].concat());
+            let mut ascii = b"before".to_vec();
+            assert_eq!(ascii_string(text.as_bytes(), &mut ascii), text.is_ascii());
+            assert_eq!(ascii, if text.is_ascii() { &out[..] } else { b"before" });
         }
     }
 }

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use docklog_protocol::Channel;
 
 use super::Look;
-use super::escape::string;
+use super::escape::{ascii_string, string};
 use crate::core::batch::{BatchLine, Source};
 use crate::core::metadata::Field;
 use crate::core::window::Gap;
@@ -120,12 +120,15 @@ impl Json {
     }
 
     fn message(&self, text: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"\"message\":");
+        if !self.look.visible_control && ascii_string(text, out) {
+            return;
+        }
         match std::str::from_utf8(text) {
-            Ok(text) => {
-                out.extend_from_slice(b"\"message\":");
-                self.text(text, out);
-            }
+            Ok(text) => self.text(text, out),
             Err(_) => {
+                out.truncate(start);
                 out.extend_from_slice(b"\"message_base64\":\"");
                 out.extend_from_slice(BASE64.encode(text).as_bytes());
                 out.push(b'"');

@@ -225,6 +225,7 @@ fn files_in(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many rules there are, for whoever asks with --nocapture")]
 fn no_link_is_broken() {
     let links = Links::load();
     let rules = rules(&links.spec);

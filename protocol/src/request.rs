@@ -32,13 +32,13 @@ pub enum Tail {
     Last(u64),
 }
 
-/// `GET /_ping`: without a version, so that every engine answers and names its own.
+/// `GET /_ping`: without a version, so that every engine answers and names its own (W-16).
 #[must_use]
 pub fn ping() -> Vec<u8> {
     get("/_ping")
 }
 
-/// `GET /version`, likewise without one.
+/// `GET /version`, likewise without one. What to make of the answer: [`crate::Version`].
 #[must_use]
 pub fn version() -> Vec<u8> {
     get("/version")
@@ -58,19 +58,19 @@ pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>, actions: &[
     get(&format!("{}/events?{filters}{}", prefix(version), time("&since=", since)))
 }
 
-/// `GET /containers/json`: the running containers, or `all` of them, as one JSON array.
+/// `GET /containers/json`: the running containers, or `all` of them, as one JSON array (W-67).
 #[must_use]
 pub fn list(version: Option<ApiVersion>, all: bool) -> Vec<u8> {
     get(&format!("{}/containers/json{}", prefix(version), if all { "?all=1" } else { "" }))
 }
 
-/// `GET /containers/{id}/json`.
+/// `GET /containers/{id}/json`. What it tells: W-69.
 #[must_use]
 pub fn inspect(version: Option<ApiVersion>, id: ContainerId) -> Vec<u8> {
     get(&format!("{}/containers/{id}/json", prefix(version)))
 }
 
-/// `GET /containers/{id}/logs`.
+/// `GET /containers/{id}/logs`. How the answer ends, and what that means: W-87, W-88.
 #[must_use]
 pub fn logs(version: Option<ApiVersion>, logs: &Logs) -> Vec<u8> {
     let tail = match logs.tail {

@@ -107,7 +107,7 @@ impl Links {
     fn load() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = BTreeMap::new();
-        for folder in ["src", "tests", "examples", "vectors", "../src", "../tests"] {
+        for folder in ["src", "tests", "examples", "vectors", "../src", "../tests", "../examples"] {
             for path in files_in(&root.join(folder), &["rs", "py"]) {
                 let name = path.strip_prefix(root).expect("below it").to_string_lossy().into_owned();
                 files.insert(name, fs::read_to_string(&path).expect("readable"));

@@ -129,9 +129,9 @@ class Capture:
     def __init__(self, engine, folder):
         self.engine, self.folder, self.index = engine, folder, []
 
-    def exchange(self, name, what, request, during=None, quiet=1.0, most=60.0):
-        """Sends `request`, runs `during` once the head is there, reads to the end of the response, until it is quiet, or for
-        `most` seconds."""
+    def exchange(self, name, what, request, during=None, quiet=1.0, most=60.0, half=False):
+        """Sends `request`, runs `during` once the head is there, closes its `half` of the connection, reads to the end of the
+        response, until it is quiet, or for `most` seconds."""
         sock = self.engine.connect()
         sock.settimeout(quiet)
         sock.sendall(request)
@@ -139,6 +139,8 @@ class Capture:
         if during:
             response += sock.recv(65536)
             during()
+        if half:
+            sock.shutdown(socket.SHUT_WR)
         until = time.monotonic() + most
         while time.monotonic() < until:
             try:
@@ -159,9 +161,9 @@ class Capture:
         self.index.append(f"| `{name}` | {len(request)} | {len(response)} | {what}; {ended} |")
         print(f"{name}: {len(response)} bytes")
 
-    def get(self, name, what, path, during=None, quiet=1.0, most=60.0, version="1.1", method="GET", headers=""):
+    def get(self, name, what, path, during=None, version="1.1", method="GET", headers="", **how):
         request = f"{method} {path} HTTP/{version}\r\nHost: docker\r\n{headers}\r\n".encode()
-        self.exchange(name, what, request, during, quiet, most)
+        self.exchange(name, what, request, during, **how)
 
     def logs(self, name, what, container, query="timestamps=1", prefix="", **how):
         how.setdefault("headers", "Connection: close\r\n")
@@ -298,6 +300,14 @@ def truncated(engine, capture):
         f"/containers/{engine.ran('terminal-err', 'echo e >&2', tty=True)}/logs?stderr=1")
 
 
+def half_closed(engine, capture):
+    c = engine.run("half-closed", "echo one; sleep 600")
+    time.sleep(0.3)
+    what = "follow of a running container by a client that has closed its half"
+    capture.logs("follow-half-closed-ts", what, c, "timestamps=1&follow=1", during=lambda: time.sleep(0.2), half=True, headers="")
+    capture.logs("logs-format-json-ts", "format=json: not known to this engine", c, "timestamps=1&format=json")
+
+
 def unended(engine, capture):
     """A last line without newline, in a follow and in a look after it."""
     c = engine.run("unended-follow", "echo first; usleep 700000; printf 'no newline'")
@@ -366,7 +376,7 @@ def endings(engine, capture):
         engine.start()
 
 
-PARTS = (plain, long_lines, odd_bytes, refusals, order, truncated, unended, lists, events, endings)
+PARTS = (plain, long_lines, odd_bytes, refusals, order, truncated, half_closed, unended, lists, events, endings)
 
 
 def main():

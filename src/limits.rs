@@ -34,7 +34,7 @@ pub const MESSAGES: usize = 64 * 1024;
 /// wake-up per line.
 pub const HOLD: Duration = Duration::from_millis(5);
 
-/// Chunks that a Unix socket of default size queues before the engine has to wait (measured: 278 of up to 300 bytes).
+/// Chunks that a Unix socket of default size queues before the engine has to wait (measured: 278 of up to 300 bytes; W-84).
 pub const SOCKET_CHUNKS: u32 = 278;
 
 /// Bytes that a Unix socket of default size queues when chunks are large (13 of 16 KiB).
@@ -56,7 +56,7 @@ pub const CONTAINERS: usize = 50_000;
 /// labels of any length.
 pub const FIELD: usize = 1024;
 
-/// Time for an answer to `/version`, the list, or the head of the events.
+/// Time for an answer to `/version`, the list, or the head of the events (W-83).
 pub const ANSWER: Duration = Duration::from_secs(15);
 
 /// Time for the answer to an inspect. A stream waits for it; afterwards its format is taken from its first bytes.
@@ -91,7 +91,7 @@ pub const BACKLOG_RETRY: Duration = Duration::from_millis(20);
 /// So many full backlogs in a row are told.
 pub const BUSY_TOLD: u32 = 8;
 
-/// A log response may end up to 74 ms (seen) before the `die` event of its container: so long a container that is said
+/// A log response may end up to 74 ms (seen) before the `die` event of its container (W-71): so long a container that is said
 /// to run isn't asked again.
 pub const DIE_MAY_FOLLOW: Duration = Duration::from_millis(500);
 
@@ -99,7 +99,8 @@ pub const DIE_MAY_FOLLOW: Duration = Duration::from_millis(500);
 /// closed, and the log is looked at once more.
 pub const END_COMES: Duration = Duration::from_secs(25);
 
-/// The catalogue is compared with the engine's list this often, because engines drop events for slow readers without a word.
+/// The catalogue is compared with the engine's list this often, because engines drop events for slow readers without a
+/// word (W-76).
 pub const RECONCILE: Duration = Duration::from_secs(60);
 
 /// The same, where the events are refused (a socket proxy) and the list is all there is.
@@ -112,7 +113,7 @@ pub const WINDOW: u64 = 64;
 /// The same after a longer absence of the engine, or of docklog.
 pub const WINDOW_AFTER_RESTART: u64 = 1024;
 
-/// Stamps of stdout and stderr of one container may be out of order by so many seconds (seen: 1.9).
+/// Stamps of stdout and stderr of one container may be out of order by so many seconds (W-46; seen: 1.9).
 pub const CHANNELS_DIFFER: i64 = 10;
 
 /// Records whose repetition is recognised, per channel of an engine that repeats (most seen: 1,640 in several rotations).
@@ -176,7 +177,7 @@ pub const WINDOW_GROWTH: u64 = 16;
 /// Beyond this a window is the whole log.
 pub const WINDOW_MOST: u64 = 300_000;
 
-/// With `--until` in the future: lines stamped before it may arrive this much later.
+/// With `--until` in the future: lines stamped before it may arrive this much later (W-56: a silent follow would stay).
 pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
 
 /// From SIGTERM to the end, whatever the outlets do. Users were promised one second.

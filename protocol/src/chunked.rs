@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Our own, since a lenient reading loses data: `httparse` takes an empty size line for the last chunk, and integer
-//! parsing takes `+5`. Here both are errors (W-21, W-22).
+//! parsing takes `+5`. Here both are errors (W-21, W-22). A body is whole with the last CRLF (W-25).
 
 use crate::error::{Error, Layer, Reason};
 use crate::limits;

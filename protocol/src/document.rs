@@ -1,4 +1,4 @@
-//! A response whose body is one bounded document: version, inspect, ping, and their errors.
+//! A response whose body is one bounded document: version, inspect, ping, and their errors (W-15).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,6 +9,22 @@ use crate::response::{Next, Response};
 use crate::{Progress, Refusal, Truncated, limits, message};
 
 /// Collects a whole body, up to [`limits::DOCUMENT`] bytes.
+/// ```
+/// use docklog_protocol::{Document, Inspected};
+///
+/// let id = "ab".repeat(32);
+/// let body = format!(r#"{{"Id":"{id}","Config":{{"Tty":true}},"State":{{"Running":true}}}}"#);
+/// let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+/// let mut document = Document::new();
+/// for byte in answer.as_bytes() {
+///     document.feed(&[*byte])?; // any cut will do
+/// }
+/// let answer = document.finish()?;
+/// assert!(answer.refusal().is_none());
+/// let container = Inspected::parse(&answer.body)?;
+/// assert!(container.tty && container.running); // its log is text, not frames (W-39)
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Document {
     response: Response,

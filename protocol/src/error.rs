@@ -61,9 +61,9 @@ impl fmt::Display for Layer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The response does not begin with `HTTP/1.`.
+    /// The response does not begin with `HTTP/1.` (W-10).
     NotHttp,
-    /// A line of the head ends with LF alone, or a CR stands inside it.
+    /// A line of the head ends with LF alone, or a CR stands inside it (W-10).
     HeadLineEnd,
     /// The head is longer than [`limits::HEAD`](crate::limits::HEAD).
     HeadTooLong,
@@ -71,49 +71,49 @@ pub enum Reason {
     TooManyHeaders,
     /// The head does not follow the grammar; the text says which part.
     HeadSyntax(&'static str),
-    /// `101 Switching Protocols`, which no request of ours asks for.
+    /// `101 Switching Protocols`, which no request of ours asks for (W-11).
     Upgraded,
-    /// A `Content-Length` that is no number or overflows.
+    /// A `Content-Length` that is no number or overflows (W-13).
     LengthInvalid,
-    /// Several `Content-Length` values that differ.
+    /// Several `Content-Length` values that differ (W-13).
     LengthsDiffer,
-    /// Both `Content-Length` and `Transfer-Encoding`.
+    /// Both `Content-Length` and `Transfer-Encoding` (W-13).
     LengthAndCoding,
-    /// A transfer coding other than `chunked`, once.
+    /// A transfer coding other than `chunked`, once (W-13).
     UnknownCoding,
-    /// `Transfer-Encoding` in a HTTP/1.0 response.
+    /// `Transfer-Encoding` in an HTTP/1.0 response (W-13).
     CodingInHttp10,
     /// A body longer than [`limits::DOCUMENT`](crate::limits::DOCUMENT).
     BodyTooLong,
-    /// A chunk's size line without a digit.
+    /// A chunk's size line without a digit (W-21).
     SizeEmpty,
-    /// A byte in a size line that is no hexadecimal digit.
+    /// A byte in a size line that is no hexadecimal digit (W-21).
     SizeByte(u8),
-    /// A chunk size beyond 64 bits.
+    /// A chunk size beyond 64 bits (W-21).
     SizeOverflow,
     /// A size line longer than [`limits::CHUNK_LINE`](crate::limits::CHUNK_LINE).
     SizeLineTooLong,
-    /// A control character in a chunk extension.
+    /// A control character in a chunk extension (W-22).
     ExtensionByte(u8),
-    /// A CR that no LF follows, or a LF without CR before it.
+    /// A CR that no LF follows, or a LF without CR before it (W-21, W-22).
     ChunkLineEnd,
-    /// A chunk's data is not followed by CR LF.
+    /// A chunk's data is not followed by CR LF (W-22).
     ChunkDataEnd,
-    /// A control character in a trailer field.
+    /// A control character in a trailer field (W-22).
     TrailerByte(u8),
     /// Trailers longer than [`limits::TRAILERS`](crate::limits::TRAILERS).
     TrailersTooLong,
-    /// A frame of a type other than 0 to 3.
+    /// A frame of a type other than 0 to 3 (W-31).
     FrameType(u8),
-    /// The bytes 1 to 3 of a frame header are not zero.
+    /// The bytes 1 to 3 of a frame header are not zero (W-31).
     FramePadding,
-    /// A frame that announces more than [`limits::FRAME`](crate::limits::FRAME).
+    /// A frame that announces more than [`limits::FRAME`](crate::limits::FRAME) (W-31).
     FrameTooLong(u32),
-    /// The body is complete, its last frame is not.
+    /// The body is complete, its last frame is not (W-36).
     EndInFrame,
-    /// A byte where a JSON list or stream needs another one.
+    /// A byte where a JSON list or stream needs another one (W-67, W-70).
     JsonByte(u8),
-    /// The body is complete, its JSON is not.
+    /// The body is complete, its JSON is not (W-67).
     EndInJson,
     /// A document that can't be understood; the text is the JSON parser's.
     Json(String),

@@ -4,7 +4,7 @@ use httparse::Header;
 
 use crate::error::Reason;
 
-/// How the end of a body is found.
+/// How the end of a body is found (W-12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.
@@ -13,15 +13,16 @@ pub enum Framing {
     Length(u64),
     /// It comes in chunks, the last of which is empty.
     Chunked,
-    /// It ends when the connection closes: an HTTP/1.0 answer. A cut can't be told from an end.
+    /// It ends when the connection closes: an HTTP/1.0 answer. A cut can't be told from an end (W-14).
     UntilClose,
 }
 
-/// Decides by the rules of RFC 9112 §6.3 in their order.
+/// Decides by the rules of RFC 9112 §6.3 in their order (W-12); engines use them all (W-14, W-15).
 ///
-/// Where the RFC leaves a choice we refuse: a response with both `Transfer-Encoding` and `Content-Length` was put
+/// Where the RFC leaves a choice we refuse (W-13): a response with both `Transfer-Encoding` and `Content-Length` was put
 /// together by a broken or hostile proxy, and a wrong guess would show as garbage in somebody's log.
 pub(crate) fn of(to_head: bool, status: u16, minor: u8, fields: &[Header<'_>]) -> Result<Framing, Reason> {
+    // 101 never comes here, see `head` (W-11).
     if to_head || matches!(status, 100..=199 | 204 | 304) {
         return Ok(Framing::None);
     }
@@ -62,7 +63,7 @@ fn digits(value: &[u8]) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// All values of a list field, whether in one field or in several (RFC 9110 §5.3).
+/// All values of a list field, whether in one field or in several (RFC 9110 §5.3), its name in any case (W-19).
 fn values<'a>(fields: &'a [Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     fields
         .iter()

@@ -31,7 +31,7 @@ pub enum Content {
     None,
     /// `application/vnd.docker.multiplexed-stream`: frames, for certain.
     Multiplexed,
-    /// `application/vnd.docker.raw-stream`: proves nothing, since below API 1.42 frames are called so too (W-05).
+    /// `application/vnd.docker.raw-stream`: proves nothing, since below API 1.42 frames are called so too (W-05, W-18).
     Raw,
     /// `application/json` and the types for several values of it.
     Json,
@@ -70,7 +70,7 @@ impl fmt::Display for ApiVersion {
 /// Collects a head up to its empty line.
 ///
 /// The end is searched here, byte by byte, and `httparse` sees complete heads only: so its verdict can't depend on
-/// how the head was cut into reads. RFC 9112 §2.2 lets us refuse a bare LF, and we do.
+/// how the head was cut into reads. RFC 9112 §2.2 lets us refuse a bare LF, and we do (W-10).
 #[derive(Debug, Default)]
 pub(crate) struct HeadReader {
     /// Earlier bytes of this head; empty while a head comes in one piece.
@@ -134,7 +134,8 @@ impl HeadReader {
     }
 }
 
-/// Takes a complete head apart. Its offset is the best we can say of an error in it.
+/// Takes a complete head apart; names of fields are words in any case (W-19). Its offset is the best we can say of an
+/// error in it.
 fn parse(bytes: &[u8], at: u64, to_head: bool) -> Result<Head, Error> {
     let mut fields = [httparse::EMPTY_HEADER; limits::HEADERS];
     let mut response = httparse::Response::new(&mut fields);

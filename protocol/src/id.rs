@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The full id of a container: 32 bytes, written as 64 hexadecimal digits.
+/// The full id of a container: 32 bytes, written as 64 hexadecimal digits. It never changes hands, as names do (W-58).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContainerId([u8; 32]);
 

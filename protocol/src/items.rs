@@ -1,4 +1,4 @@
-//! JSON bodies that are streams: taken apart value by value, so that neither a list of 30,000 containers nor an
+//! JSON bodies that are streams: taken apart value by value (W-67), so that neither a list of 30,000 containers nor an
 //! endless stream of events is ever held.
 
 use alloc::vec::Vec;
@@ -30,14 +30,29 @@ pub enum Item<'a> {
     },
 }
 
-/// A response whose body is a stream of JSON objects.
+/// A response whose body is a stream of JSON objects: the container list (W-67) or the events (W-70).
+/// ```
+/// use docklog_protocol::{Finished, Item, Items, Listed, Split};
+///
+/// let mut list = Items::new(Split::ArrayItems);
+/// let id = "ab".repeat(32);
+/// let answer = format!("HTTP/1.0 200 OK\r\n\r\n[{{\"Id\":\"{id}\",\"Names\":[\"/db/cache\",\"/redis\"]}}]");
+/// let mut names = Vec::new();
+/// list.feed(answer.as_bytes(), &mut |item| match item {
+///     Item::Json(json) => names.extend(Listed::parse(json).map(|listed| listed.name)),
+///     Item::TooLong { .. } => {}
+/// })?;
+/// assert_eq!(list.finish()?, Finished::Complete);
+/// assert_eq!(names, ["redis"]); // the other name is a link's (W-63)
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Items {
     response: Response,
     expect: Expect,
     split: Split,
     item: Open,
-    /// The front of an error's body.
+    /// The front of an error's body: of any answer but 200 (W-09).
     refused: Option<Vec<u8>>,
 }
 

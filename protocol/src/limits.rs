@@ -19,19 +19,19 @@ pub const TRAILERS: usize = 8 * 1024;
 
 /// The payload of one multiplex frame, time stamp included.
 ///
-/// Docker's copier cuts at 16,384 bytes, but a log driver may keep longer messages: `local` up to 1,000,000.
+/// Docker's copier cuts at 16,384 bytes, but a log driver may keep longer messages: `local` up to 1,000,000 (W-31).
 pub const FRAME: usize = 1 << 20;
 
-/// A time stamp before a record: 30 from Docker, 20 from Podman 4, up to 35 with nanoseconds and an offset.
+/// A time stamp before a record: 30 from Docker, 20 from Podman 4, up to 35 with nanoseconds and an offset (W-30).
 pub const STAMP: usize = 64;
 
 /// Text of one part of a TTY stream, after which the next part's stamp may follow without a chunk boundary.
 pub const TTY_PART: usize = PART;
 
-/// The piece size of Docker's copier: a record without newline that is shorter was the end of something (W-41).
+/// The piece size of Docker's copier (W-40): a record without newline that is shorter was the end of something (W-41).
 pub const PART: usize = 16 * 1024;
 
-/// The default length beyond which a line leaves in segments.
+/// The default length beyond which a line leaves in segments (W-47).
 pub const LINE: usize = 256 * 1024;
 
 /// One value of a JSON stream: a container of a list, or an event. Both are a few KiB with many labels.

@@ -19,7 +19,7 @@ pub enum Parts {
     Podman,
 }
 
-/// A line, or a segment of one that is too long to be held.
+/// A line, or a segment of one that is too long to be held (W-47).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     /// Where it came from.
@@ -42,6 +42,21 @@ pub struct Segment {
 }
 
 /// Joins the records of one stream. A record that is a line is passed on as it is; only parts are copied and held.
+///
+/// Parts of the channels may come by turns (W-40):
+/// ```
+/// use docklog_protocol::{Channel, Line, LineJoiner, Parts, Record, limits};
+///
+/// let part = [b'x'; limits::PART];
+/// let record = |channel, text, part| Record { channel, stamp: None, text, part };
+/// let mut joiner = LineJoiner::new(Parts::Docker, limits::LINE);
+/// let mut lines = Vec::new();
+/// let mut keep = |line: Line<'_>| lines.push((line.channel, line.text.len()));
+/// joiner.push(record(Channel::Stdout, &part, true), &mut keep);
+/// joiner.push(record(Channel::Stderr, b"between", false), &mut keep);
+/// joiner.push(record(Channel::Stdout, b"end", false), &mut keep);
+/// assert_eq!(lines, [(Channel::Stderr, 7), (Channel::Stdout, limits::PART + 3)]);
+/// ```
 #[derive(Debug)]
 pub struct LineJoiner {
     parts: Parts,
@@ -105,7 +120,7 @@ impl LineJoiner {
         self.open.iter().flatten().filter_map(|open| Some((open.channel, open.stamp.as_ref()?.time)))
     }
 
-    /// Forgets the open lines: the stream was cut, and they will come again, whole.
+    /// Forgets the open lines: the stream was cut, and they will come again, whole (W-94).
     pub fn clear(&mut self) {
         self.open = [const { None }; 4];
     }

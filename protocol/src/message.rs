@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::limits;
 
-/// An answer other than 200.
+/// An answer other than 200 (W-09).
 ///
 /// It prints as `HTTP 404: No such container: web`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ impl Multiplex {
         Ok(())
     }
 
-    /// Judges the end of the body: it must not stand inside a frame.
+    /// Judges the end of the body: it must not stand inside a frame (W-36).
     pub(crate) fn end(&self) -> Result<(), Error> {
         if self.held.is_empty() { Ok(()) } else { Err(Error::new(Layer::Frame, self.at, Reason::EndInFrame)) }
     }
@@ -84,7 +84,7 @@ impl Multiplex {
     }
 }
 
-/// The length of the frame at the front of `bytes`, header included, once the header is complete.
+/// The length of the frame at the front of `bytes`, header included, once the header is complete (W-31).
 fn frame_len(bytes: &[u8], at: u64) -> Result<Option<usize>, Error> {
     let Some(&[kind, a, b, c, l0, l1, l2, l3]) = bytes.first_chunk::<HEADER>() else { return Ok(None) };
     let len = u32::from_be_bytes([l0, l1, l2, l3]);

@@ -1,4 +1,5 @@
-//! The bytes of the six GET requests, and of nothing else: this crate can't change a container.
+//! The bytes of the six GET requests, and of nothing else: this crate can't change a container (W-07), and can't attach to
+//! one (W-08).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,10 +7,11 @@ use alloc::vec::Vec;
 
 use crate::{ApiVersion, ContainerId, Timestamp};
 
-/// What to ask of a container's log. Both channels and time stamps are always asked for.
+/// What to ask of a container's log. Both channels (W-50; a TTY has only one, W-38) and time stamps are always asked for,
+/// attributes (`details`, W-51) and JSON (`format`, W-59) never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Logs {
-    /// Whose log: by full id, since names change.
+    /// Whose log: by full id, since names change (W-58).
     pub id: ContainerId,
     /// Stay for what is written from now on.
     pub follow: bool,
@@ -17,7 +19,7 @@ pub struct Logs {
     pub tail: Tail,
     /// Only records at or after this time (W-53 says what engines make of it).
     pub since: Option<Timestamp>,
-    /// Only records at or before this time.
+    /// Only records at or before this time; the first that is later ends the response (W-56).
     pub until: Option<Timestamp>,
 }
 
@@ -30,20 +32,21 @@ pub enum Tail {
     Last(u64),
 }
 
-/// `GET /_ping`: without a version, so that every engine answers and names its own.
+/// `GET /_ping`: without a version, so that every engine answers and names its own (W-16).
 #[must_use]
 pub fn ping() -> Vec<u8> {
     get("/_ping")
 }
 
-/// `GET /version`, likewise without one.
+/// `GET /version`, likewise without one. What to make of the answer: [`crate::Version`].
 #[must_use]
 pub fn version() -> Vec<u8> {
     get("/version")
 }
 
-/// `GET /events` of containers, from `since` on if given: a stream of JSON values. Only these `actions` are sent, or all if
-/// there are none; moby sends three for each health check alone. Letters only: they are not escaped.
+/// `GET /events` of containers, from `since` on if given, inclusive (W-79): a stream of JSON values. Only these
+/// `actions` are sent, or all if there are none; moby sends three for each health check alone (W-76). Letters only: they
+/// are not escaped.
 #[must_use]
 pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>, actions: &[&str]) -> Vec<u8> {
     // {"type":["container"],"event":["start","die"]}, percent-encoded.
@@ -55,19 +58,19 @@ pub fn events(version: Option<ApiVersion>, since: Option<Timestamp>, actions: &[
     get(&format!("{}/events?{filters}{}", prefix(version), time("&since=", since)))
 }
 
-/// `GET /containers/json`: the running containers, or `all` of them, as one JSON array.
+/// `GET /containers/json`: the running containers, or `all` of them, as one JSON array (W-67).
 #[must_use]
 pub fn list(version: Option<ApiVersion>, all: bool) -> Vec<u8> {
     get(&format!("{}/containers/json{}", prefix(version), if all { "?all=1" } else { "" }))
 }
 
-/// `GET /containers/{id}/json`.
+/// `GET /containers/{id}/json`. What it tells: W-69.
 #[must_use]
 pub fn inspect(version: Option<ApiVersion>, id: ContainerId) -> Vec<u8> {
     get(&format!("{}/containers/{id}/json", prefix(version)))
 }
 
-/// `GET /containers/{id}/logs`.
+/// `GET /containers/{id}/logs`. How the answer ends, and what that means: W-87, W-88.
 #[must_use]
 pub fn logs(version: Option<ApiVersion>, logs: &Logs) -> Vec<u8> {
     let tail = match logs.tail {
@@ -87,7 +90,7 @@ pub fn logs(version: Option<ApiVersion>, logs: &Logs) -> Vec<u8> {
 /// A GET of any path. The path must be percent-encoded: spaces and control characters would break the request.
 ///
 /// `Connection: close` makes the connection's end the second witness of the response's (W-03); without `Host` an
-/// engine answers 400 (W-02).
+/// engine answers 400 (W-02). HTTP/1.0 would hide cuts (W-14).
 #[must_use]
 pub fn get(path: &str) -> Vec<u8> {
     let agent = concat!("docklog/", env!("CARGO_PKG_VERSION"));
@@ -95,6 +98,7 @@ pub fn get(path: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// What the version changes of an answer: W-18.
 fn prefix(version: Option<ApiVersion>) -> String {
     version.map_or_else(String::new, |version| format!("/v{version}"))
 }

@@ -15,7 +15,7 @@ pub enum Progress {
     More,
     /// The response is complete.
     Complete {
-        /// So many bytes at the end of this feed are no part of it but of what follows on the connection.
+        /// So many bytes at the end of this feed are no part of it but of what follows on the connection (W-01).
         unused: usize,
     },
 }
@@ -29,7 +29,7 @@ pub enum Finished {
     Refused(crate::Refusal),
 }
 
-/// The connection ended before the response did.
+/// The connection ended before the response did: the engine or the connection died, not the container (W-88).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Truncated {
     /// Bytes of the response that came.
@@ -171,7 +171,7 @@ impl Response {
         Truncated { at: self.at }
     }
 
-    /// A head is complete. Interim ones (1xx) are skipped: RFC 9110 §15.2.
+    /// A head is complete. Interim ones (1xx) are skipped (W-11); its framing says which way the body comes (W-15).
     fn begin<'a>(&mut self, head: Head) -> Option<Next<'a>> {
         if (100..200).contains(&head.status) {
             self.stage = Stage::Head(HeadReader::default());

@@ -21,12 +21,30 @@ pub enum Format {
     ///
     /// Its `Content-Type` says multiplexed for certain where it says so (API 1.42 and newer; otherwise it proves
     /// nothing, W-05). Else the first byte decides: a frame begins with its type, 0 to 3, and a TTY body with a
-    /// stamp's digit or the engine's own message. So with time stamps the answer is sure. Without them it is a guess:
+    /// stamp's digit or the engine's own message (W-39). So with time stamps the answer is sure. Without them it is a guess:
     /// a terminal may begin with a control character.
     Detect,
 }
 
 /// A logs response that is being read.
+///
+/// A terminal's log has no frames (W-34), and its lines end with CR LF (W-35):
+/// ```
+/// use docklog_protocol::{Channel, Finished, Format, Progress, Session};
+///
+/// let mut session = Session::new(Format::Tty, true);
+/// let mut seen = Vec::new();
+/// let mut keep = |record: docklog_protocol::Record<'_>| {
+///     seen.push((record.channel, record.stamp.map(|stamp| stamp.time.nanos), record.text.to_vec()));
+/// };
+/// let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+/// assert_eq!(session.feed(head, &mut keep)?, Progress::More);
+/// let rest = b"23\r\n2026-11-23T20:21:33.870332324Z $ \r\n\r\n0\r\n\r\n";
+/// assert_eq!(session.feed(rest, &mut keep)?, Progress::Complete { unused: 0 });
+/// assert_eq!(session.finish(&mut keep)?, Finished::Complete);
+/// assert_eq!(seen, [(Channel::Tty, Some(870_332_324), b"$ ".to_vec())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Session {
     format: Format,
@@ -96,11 +114,11 @@ impl Session {
         self.response.at()
     }
 
-    /// Ends the response: it is complete, or the connection has ended. Only then the last text of an HTTP/1.0 answer
+    /// Ends the response: it is complete (W-87), or the connection has ended. Only then the last text of an HTTP/1.0 answer
     /// from a TTY container, which has no newline, is known to be whole: so `out` may be called once more.
     ///
     /// # Errors
-    /// [`Truncated`] if a part of the response is missing; also after an error of `feed`.
+    /// [`Truncated`] if a part of the response is missing, be it of a frame (W-36); also after an error of `feed`.
     pub fn finish(mut self, out: &mut dyn FnMut(Record<'_>)) -> Result<Finished, Truncated> {
         let ended = self.response.eof();
         if let Body::Tty(tty) = &mut self.body
@@ -119,7 +137,7 @@ impl Session {
     fn take(&mut self, mut rest: &[u8], out: &mut dyn FnMut(Record<'_>)) -> Result<Progress, Error> {
         loop {
             match self.response.next(&mut rest)? {
-                // 200 is the only status under which an engine sends a log.
+                // 200 is the only status under which an engine sends a log (W-09).
                 Next::Head(head) if head.status != 200 => self.body = Body::Refused(Vec::new()),
                 Next::Head(_) => {}
                 Next::Data(piece) => self.data(&piece, out)?,

@@ -22,7 +22,16 @@ pub struct Timestamp {
 impl Timestamp {
     /// Reads RFC 3339: any number of fraction digits (those after the ninth are dropped), `Z` or `±hh:mm`.
     ///
-    /// `None` for anything else, for dates that don't exist, and for leap seconds, which Go's clock never prints.
+    /// `None` for anything else, for dates that don't exist, and for leap seconds, which Go's clock never prints (W-30).
+    /// ```
+    /// use docklog_protocol::Timestamp;
+    ///
+    /// let time = Timestamp::parse("2026-11-23T12:16:07.5-08:00").ok_or("a time")?;
+    /// assert_eq!(Some(time), Timestamp::parse("2026-11-23T20:16:07.500000000Z"));
+    /// assert_eq!(time.to_string(), "1795464967.500000000"); // as `since=` takes it (W-52)
+    /// assert_eq!(Timestamp::parse("2023-02-29T00:00:00Z"), None);
+    /// # Ok::<(), &str>(())
+    /// ```
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();

@@ -6,7 +6,7 @@
 //!
 //! The engine sends one message per chunk, so a chunk's end ends a part (W-20). But a proxy may cut the same bytes
 //! into other chunks, or into none (HTTP/1.0). Therefore a chunk boundary is only a hint: **where a record begins is
-//! read from the bytes.** A stamp may stand
+//! read from the bytes** (W-34). A stamp may stand
 //! - at the start and after each LF: always, if the engine wrote it;
 //! - after [`limits::TTY_PART`] bytes of text, where the engine's next part begins;
 //! - at a chunk's start, where an unfinished text was left and the container began another.

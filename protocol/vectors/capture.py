@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Captures the d28-* vectors from a private Docker engine: NAME.req as sent, NAME.resp as received, byte for byte.
 
-    sudo ./capture.py [FOLDER]      writes to FOLDER (default: beside this script), with d28-index.md
+    sudo ./capture.py [FOLDER]              writes to FOLDER (default: beside this script), with d28-index.md
+    sudo ./capture.py FOLDER 20 order       only these parts (functions below), from this engine (20 or 28); no index
 
 Needs Linux, root and the engine that .ci/engines unpacks. The engine is started for this run only, under a temporary folder.
 A new capture differs from an old one in ids, dates and in how the streams interleave, so expected decodings must be made anew.
@@ -21,7 +22,6 @@ import time
 import urllib.parse
 
 ENGINES = os.environ.get("DOCKLOG_ENGINES", "/opt/docklog-engines")
-BIN = f"{ENGINES}/docker-28/bin"
 APPLETS = ["sh", "echo", "printf", "sleep", "usleep", "cat", "head", "tr"]
 LONG = "head -c {n} /dev/zero | tr '\\0' {c}"
 
@@ -29,7 +29,8 @@ LONG = "head -c {n} /dev/zero | tr '\\0' {c}"
 class Engine:
     """A private dockerd, and the few requests that set the scene for a capture."""
 
-    def __init__(self):
+    def __init__(self, major):
+        self.major, self.bin = major, f"{ENGINES}/docker-{major}/bin"
         self.dir = tempfile.mkdtemp(prefix="docklog-capture-")
         self.sock = f"{self.dir}/docker.sock"
         self.start()
@@ -44,8 +45,8 @@ class Engine:
         flags += ["--userland-proxy=false", "--live-restore"]
         flags += ["--containerd-namespace", "docklog-capture", "--containerd-plugins-namespace", "docklog-capture-plugins"]
         log = open(f"{self.dir}/dockerd.log", "ab")
-        env = dict(os.environ, PATH=f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin")
-        self.process = subprocess.Popen([f"{BIN}/dockerd", *flags], env=env, stdout=log, stderr=log, start_new_session=True)
+        env = dict(os.environ, PATH=f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin")
+        self.process = subprocess.Popen([f"{self.bin}/dockerd", *flags], env=env, stdout=log, stderr=log, start_new_session=True)
         for _ in range(200):
             try:
                 if self.call("GET", "/_ping")[0] == 200:
@@ -128,8 +129,9 @@ class Capture:
     def __init__(self, engine, folder):
         self.engine, self.folder, self.index = engine, folder, []
 
-    def exchange(self, name, what, request, during=None, quiet=1.0):
-        """Sends `request`, runs `during` once the head is there, reads to the end of the response, or until it is quiet."""
+    def exchange(self, name, what, request, during=None, quiet=1.0, most=60.0, half=False):
+        """Sends `request`, runs `during` once the head is there, closes its `half` of the connection, reads to the end of the
+        response, until it is quiet, or for `most` seconds."""
         sock = self.engine.connect()
         sock.settimeout(quiet)
         sock.sendall(request)
@@ -137,7 +139,10 @@ class Capture:
         if during:
             response += sock.recv(65536)
             during()
-        while True:
+        if half:
+            sock.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + most
+        while time.monotonic() < until:
             try:
                 piece = sock.recv(65536)
             except TimeoutError:
@@ -156,14 +161,14 @@ class Capture:
         self.index.append(f"| `{name}` | {len(request)} | {len(response)} | {what}; {ended} |")
         print(f"{name}: {len(response)} bytes")
 
-    def get(self, name, what, path, during=None, quiet=1.0, version="1.1", method="GET", headers=""):
+    def get(self, name, what, path, during=None, version="1.1", method="GET", headers="", **how):
         request = f"{method} {path} HTTP/{version}\r\nHost: docker\r\n{headers}\r\n".encode()
-        self.exchange(name, what, request, during, quiet)
+        self.exchange(name, what, request, during, **how)
 
     def logs(self, name, what, container, query="timestamps=1", prefix="", **how):
         how.setdefault("headers", "Connection: close\r\n")
         path = f"{prefix}/containers/{container}/logs?stdout=1&stderr=1{'&' + query if query else ''}"
-        self.get(f"d28-{name}", what, path, **how)
+        self.get(f"d{self.engine.major}-{name}", what, path, **how)
 
     def write_index(self):
         with open(f"{self.folder}/d28-index.md", "w") as file:
@@ -267,6 +272,50 @@ def refusals(engine, capture):
     capture.exchange("d28-logs-nohost", "HTTP/1.1 without Host", f"GET /containers/{c}/logs?stdout=1 HTTP/1.1\r\n\r\n".encode())
 
 
+def order(engine, capture):
+    """Logs as engines meet them after a clock was set back, and the two channels' readers have overtaken one another."""
+    c = engine.ran("inverted", "echo")
+    stamp = "2026-11-23T20:00:10.{}00000000Z"
+    with open(engine.must("GET", f"/containers/{c}/json")["LogPath"], "w") as log:
+        for stream, tenths in (("stdout", 1), ("stderr", 3), ("stdout", 2), ("stdout", 4)):
+            log.write(json.dumps({"log": f"10.{tenths}\n", "stream": stream, "time": stamp.format(tenths)}) + "\n")
+    file = "a json log file whose records bear 10.1, 10.3 (stderr), 10.2, 10.4"
+    capture.logs("logs-inverted-ts", file, c)
+    at = 1795464010  # 2026-11-23T20:00:10Z
+    capture.logs("logs-inverted-since-ts", f"{file}; since=10.3", c, f"timestamps=1&since={at}.300000000")
+    capture.logs("logs-inverted-since-next-ts", f"{file}; since= one nanosecond later", c, f"timestamps=1&since={at}.300000001")
+    capture.logs("logs-inverted-until-ts", f"{file}; until=10.2", c, f"timestamps=1&until={at}.200000000")
+
+
+def truncated(engine, capture):
+    c = engine.run("truncated", "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo early $i; done; while usleep 300000; do echo late; done")
+    time.sleep(1)
+    os.truncate(engine.must("GET", f"/containers/{c}/json")["LogPath"], 0)
+    time.sleep(1)
+    what = "the json log file was truncated while the container runs"
+    capture.logs("logs-truncated-tail-ts", f"{what}; tail=2", c, "timestamps=1&tail=2", quiet=3)
+    capture.logs("logs-truncated-all-ts", f"{what}; all of it", c)
+    capture.logs("follow-truncated-ts", f"{what}; follow=1, for 3 s", c, "timestamps=1&follow=1", quiet=3, most=3)
+    capture.get(f"d{engine.major}-logs-tty-stderr-only", "TTY, stderr=1 only: nothing",
+        f"/containers/{engine.ran('terminal-err', 'echo e >&2', tty=True)}/logs?stderr=1")
+
+
+def half_closed(engine, capture):
+    c = engine.run("half-closed", "echo one; sleep 600")
+    time.sleep(0.3)
+    what = "follow of a running container by a client that has closed its half"
+    capture.logs("follow-half-closed-ts", what, c, "timestamps=1&follow=1", during=lambda: time.sleep(0.2), half=True, headers="")
+    capture.logs("logs-format-json-ts", "format=json: not known to this engine", c, "timestamps=1&format=json")
+
+
+def unended(engine, capture):
+    """A last line without newline, in a follow and in a look after it."""
+    c = engine.run("unended-follow", "echo first; usleep 700000; printf 'no newline'")
+    capture.logs("follow-unterminated-ts", "follow up to the container's end; its last line has no newline", c, "timestamps=1&follow=1")
+    time.sleep(0.5)
+    capture.logs("logs-after-unterminated-ts", "the same log, read half a second later", c)
+
+
 def lists(engine, capture):
     get = capture.get
     get("d28-version", "GET /version", "/version")
@@ -327,14 +376,22 @@ def endings(engine, capture):
         engine.start()
 
 
+PARTS = (plain, long_lines, odd_bytes, refusals, order, truncated, half_closed, unended, lists, events, endings)
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
-    engine = Engine()
+    only = sys.argv[3:]
+    engine = Engine(sys.argv[2] if len(sys.argv) > 2 else "28")
     try:
         capture = Capture(engine, folder)
-        for part in (plain, long_lines, odd_bytes, refusals, lists, events, endings):
-            part(engine, capture)
-        capture.write_index()
+        for part in PARTS:
+            if not only or part.__name__ in only:
+                part(engine, capture)
+        if only:
+            print("\n".join(capture.index))
+        else:
+            capture.write_index()
     finally:
         engine.close()
 

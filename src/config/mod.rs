@@ -38,7 +38,7 @@ pub const DEFAULT_FILE: &str = "/etc/docklog/docklog.toml";
 /// What a run finds around itself.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// `DOCKER_HOST`.
+    /// `DOCKER_HOST` (W-80).
     pub docker_host: Option<String>,
     /// `STATE_DIRECTORY`, as systemd sets it (systemd.exec(5)).
     pub state_directory: Option<String>,

@@ -1,6 +1,6 @@
 //! An engine can skip lines in the middle of a follow: when its log files are rotated faster than the follow is sent, it goes
-//! on with the newest file (144,000 of 200,000 lines were skipped in a burst, measured on 28). No later window shows that,
-//! for the last line delivered lies beyond the hole. So what was delivered is compared with what the log holds, line by
+//! on with the newest file (144,000 of 200,000 lines were skipped in a burst, measured on 28; W-96). No later window shows
+//! that, for the last line delivered lies beyond the hole. So what was delivered is compared with what the log holds, line by
 //! line, whenever it could have happened: lines were late by as much as the engine needs to fill a file.
 
 use docklog_protocol::{Inspected, Record};
@@ -10,7 +10,7 @@ use super::exchange::StreamId;
 use super::time::Now;
 use crate::limits;
 
-/// After how many bytes the engine begins another log file; `None` if it never does.
+/// After how many bytes the engine begins another log file (W-95); `None` if it never does.
 pub(super) fn file_size(inspected: &Inspected) -> Option<u64> {
     let set = inspected.log_options.get("max-size").and_then(|text| size(text));
     match inspected.log_driver.as_str() {

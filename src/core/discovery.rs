@@ -1,4 +1,4 @@
-//! Which containers there are. Subscribe to the events first, then list, then reconcile: an event that came since the
+//! Which containers there are. Subscribe to the events first, then list, then reconcile (W-77): an event that came since the
 //! list was asked for says more than the list does.
 //!
 //! ```text
@@ -29,11 +29,11 @@ use super::timers::Timer;
 use super::window::Begin;
 use crate::limits;
 
-/// API versions that this program was tested with.
+/// API versions that this program was tested with. What releases speak: W-17.
 const OLDEST_API: ApiVersion = ApiVersion { major: 1, minor: 24 };
 const NEWEST_API: ApiVersion = ApiVersion { major: 1, minor: 51 };
 
-/// What an engine is to tell of; health checks alone would wake us three times each.
+/// What an engine is to tell of (W-76); health checks alone would wake us three times each.
 const ACTIONS: [&str; 5] = ["create", "start", "die", "destroy", "rename"];
 
 /// Our relation to the engine.
@@ -51,7 +51,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Link {
     state: State,
-    /// The version in request paths; `None`: no prefix, which every engine understands as its newest.
+    /// The version in request paths (W-16, W-66); `None`: no prefix, which every engine understands as its newest.
     pub(super) api: Option<ApiVersion>,
     pub(super) kind: EngineKind,
     attempt: u32,
@@ -59,9 +59,9 @@ pub(super) struct Link {
     pub(super) busy: u32,
     /// That it is away has been said.
     told: bool,
-    /// Time of the last event seen: where the next subscription goes on.
+    /// Time of the last event seen: where the next subscription goes on, as far as the engine remembers (W-75).
     last_event: Option<Timestamp>,
-    /// The event that a renewed subscription repeats, because `since` includes it.
+    /// The event that a renewed subscription repeats, because `since` includes it (W-79).
     repeated: Option<Timestamp>,
     pub(super) events_refused: bool,
     pub(super) list_refused: bool,
@@ -330,7 +330,7 @@ impl Core {
         self.removed(id);
     }
 
-    /// An engine that was killed adds what its containers had written meanwhile, and then they are stopped.
+    /// An engine that was killed adds what its containers had written meanwhile, and then they are stopped (W-88).
     fn look_at_stopped(&mut self) {
         for id in self.catalogue.streams() {
             let Some(container) = self.catalogue.get(id) else { continue };

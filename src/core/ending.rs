@@ -13,7 +13,7 @@ use super::timers::Timer;
 use super::window::After;
 use crate::limits;
 
-/// The container is removed, or about to be.
+/// The container is removed, or about to be (W-90).
 fn is_gone(refusal: &Refusal) -> bool {
     matches!(refusal.status, 404 | 409)
 }
@@ -144,11 +144,12 @@ impl Core {
         } else if stream.barred {
             self.fail(id);
         } else if stream.again && follow {
+            // A restart ends a session (W-91).
             stream.caught = false; // the next run is another matter
             self.enqueue(id);
         } else if (container.running && follow) || stream.owes_a_look() {
-            // The `die` event is still on its way; or the engine gave up on a log it can't read on; or the container has
-            // ended: then, once more without following.
+            // The `die` event is still on its way (W-87); or the engine gave up on a log it can't read on (W-89); or the
+            // container has ended: then, once more without following (W-99).
             let span = retry::pause(stream.attempt, &mut self.chance).max(limits::DIE_MAY_FOLLOW);
             stream.attempt = stream.attempt.saturating_add(1);
             self.wait(id, span);
@@ -180,7 +181,7 @@ impl Core {
         }
     }
 
-    /// Its log can't be read, now or later: say so, once.
+    /// Its log can't be read, now or later (W-65): say so, once.
     fn never(&mut self, id: StreamId, notice: impl FnOnce(String) -> Notice) {
         self.counts.unreadable += 1;
         self.tell(id, notice);

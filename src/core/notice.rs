@@ -145,7 +145,7 @@ impl fmt::Display for Notice {
     }
 }
 
-/// Why there is no connection, and what helps.
+/// Why there is no connection, and what helps (W-81).
 fn away(host: &str, error: &ConnectError) -> String {
     match error {
         ConnectError::Missing => format!(

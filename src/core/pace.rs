@@ -1,6 +1,6 @@
 //! How long to let bytes gather before the next wait. Under load an engine writes a small chunk for each line, and would
 //! wake us for each; a short hold makes one wake-up of many. But a Unix socket queues few chunks before the engine has
-//! to wait itself, so the hold shrinks as the rate grows.
+//! to wait itself (W-84), so the hold shrinks as the rate grows.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What happens to streams for which there is no memory. A follow that isn't read lags inside the engine, and an engine whose
-//! log files are rotated meanwhile skips what the follow hasn't got, without a word. So a stream that has waited a moment
-//! for memory is closed: the engine's own files keep its lines. When there is memory again it catches up by sessions that
-//! don't follow, a few streams at a time (such a session is a consistent view of the files, without holes), and
+//! log files are rotated meanwhile skips what the follow hasn't got, without a word (W-96). So a stream that has waited a
+//! moment for memory is closed: the engine's own files keep its lines. When there is memory again it catches up by sessions
+//! that don't follow, a few streams at a time (such a session is a consistent view of the files, without holes), and
 //! follows again when one has ended.
 
 use super::Core;

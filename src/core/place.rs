@@ -20,12 +20,12 @@ pub enum Mark {
     At(LastLine),
 }
 
-/// The last line of a channel that was delivered.
+/// The last line of a channel that was delivered: what it is known by (W-93).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastLine {
     /// Its time stamp.
     pub time: Timestamp,
-    /// Lines delivered that bear exactly this time, itself included. More than one on Podman, which counts in seconds.
+    /// Lines delivered that bear exactly this time, itself included. More than one on Podman, which counts in seconds (W-45).
     pub lines: u32,
     /// Of its text, see [`fingerprint`]. `None` if it left in segments, or was only seen in part.
     pub print: Option<u64>,

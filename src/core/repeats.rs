@@ -1,7 +1,7 @@
-//! Docker before 23 sends records again after its log file was rotated: the new file's beginning, as a rule (42 to 1,640
-//! of 60,000, measured on 20.10). They come in the middle of a follow, so no window tells them; but within one channel time
-//! stamps rise, so a record older than the newest is either such a repetition, and then its time is one that was seen lately,
-//! or the clock was set back.
+//! Docker before 23 sends records again after its log file was rotated (W-97): the new file's beginning, as a rule (42 to
+//! 1,640 of 60,000, measured on 20.10). They come in the middle of a follow, so no window tells them; but within one channel
+//! time stamps rise (W-45), so a record older than the newest is either such a repetition, and then its time is one that was
+//! seen lately, or the clock was set back.
 
 use std::collections::VecDeque;
 

@@ -12,8 +12,8 @@ pub fn pause(attempt: u32, chance: &mut Chance) -> Duration {
     full - full.mul_f64(0.25 * chance.fraction())
 }
 
-/// Pause before `connect` is repeated after the `attempt`th EAGAIN: short, for a backlog empties in milliseconds, unless the
-/// engine hangs.
+/// Pause before `connect` is repeated after the `attempt`th EAGAIN (W-82): short, for a backlog empties in milliseconds,
+/// unless the engine hangs.
 pub fn backlog(attempt: u32) -> Duration {
     limits::BACKLOG_RETRY.saturating_mul(1 << attempt.min(4))
 }

@@ -1,6 +1,6 @@
 //! Rotation: closing a session and opening the next without anyone noticing. A session has a lease, for a follow can go deaf
-//! (an engine's log was truncated under it, or rotated away) and only a new one tells. Closing takes microseconds and
-//! waits for nobody; where to go on is the place's business.
+//! (an engine's log was truncated under it, W-98, or rotated away) and only a new one tells. Closing takes microseconds and
+//! waits for nobody (W-85); where to go on is the place's business.
 //!
 //! The same closing serves two other ends: streams take turns when there are more of them than sessions may be open, and
 //! all are rotated at once on SIGUSR1.

@@ -217,7 +217,7 @@ impl Stream {
     }
 
     /// True if its container's end asks for one more look at the log. A follow's clean end isn't the last word: Docker 20.10
-    /// logs a last line without newline only after it. But where the log is removed at the end, looking could hinder that.
+    /// logs a last line without newline only after it (W-99). But where the log is removed at the end, looking could hinder that.
     pub(super) fn owes_a_look(&self) -> bool {
         self.follow && !self.auto_remove
     }
@@ -269,7 +269,8 @@ fn at_start(start: Timestamp) -> Begin {
 }
 
 impl Core {
-    /// The container has started, or its log is asked for: see to it that a session is opened.
+    /// The container has started, or its log is asked for: see to it that a session is opened. Not before: a follow doesn't
+    /// wait for a start (W-55).
     pub(super) fn want(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         match container.stream.phase {
@@ -364,7 +365,7 @@ impl Core {
             self.sessions += 1;
         }
         self.take_place(id);
-        // A follow may keep silent until its first line (Podman), and only gives up its place then.
+        // A follow may keep silent until its first line (Podman, W-06), and only gives up its place then.
         let patience = if follow { limits::PLACE } else { limits::ANSWER };
         self.timers.set(Timer::Answer(Exchange::Logs(id)), self.now.mono.after(patience));
         self.commands.push_back(Command::Open(Exchange::Logs(id), request::logs(api, &logs)));

@@ -1,10 +1,10 @@
 //! How a stream's place is found again in a new session, and what of that session is new.
 //!
-//! A session opened with `tail=N` is a suffix of the log, what was delivered is a prefix of it. **If the suffix holds the
-//! last line that was delivered, nothing lies between the two: up to that line all is replay, after it all is new**,
-//! whatever the time stamps say (between stdout and stderr they don't rise, and clocks are set back). If the suffix doesn't
-//! hold that line it is asked for again, larger, at last whole. If even the whole log doesn't hold it, the engine has
-//! deleted it, and perhaps more: a gap. Only there, and on Podman, time stamps decide.
+//! A session opened with `tail=N` (no `since`: W-57) is a suffix of the log, what was delivered is a prefix of it (W-92).
+//! **If the suffix holds the last line that was delivered, nothing lies between the two: up to that line all is replay,
+//! after it all is new**, whatever the time stamps say (W-93; between stdout and stderr they don't rise, W-46, and clocks are
+//! set back). If the suffix doesn't hold that line it is asked for again, larger, at last whole. If even the whole log
+//! doesn't hold it, the engine has deleted it, and perhaps more: a gap. Only there, and on Podman, time stamps decide.
 //!
 //! ```text
 //!   log:       ···│ o17 e9 o18 E10a o19 │ o20 E10b o21 ···     delivered: up to o19; E10 was open
@@ -66,7 +66,7 @@ pub enum Verdict {
     },
 }
 
-/// Something that the engine's log doesn't hold any more and that was not delivered: perhaps lines, perhaps nothing.
+/// Something that the engine's log doesn't hold any more and that was not delivered (W-95): perhaps lines, perhaps nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// Time of the last line before it.
@@ -239,7 +239,7 @@ impl Window {
 
     /// The request for the next session, and the start of its judgement.
     pub fn open(&mut self, ask: &Ask) -> Logs {
-        // Once a look has found it, a silent follow is taken for what it is, once.
+        // Once a look has found it, a silent follow is taken for what it is, once: else it may be deaf (W-98).
         self.checked = std::mem::take(&mut self.checking) && self.found;
         self.resumed = self.place;
         self.seen = [Seen::default(); 2];
@@ -268,6 +268,7 @@ impl Window {
                 self.larger = None; // this one is whole, and the next needn't be
                 (Search::Time, Tail::All, None)
             }
+            // `since` costs the engine more, but ends (W-53, W-54).
             _ if self.place.last.is_some() && self.tail_hangs => {
                 (Search::Line, Tail::All, self.place.earliest())
             }
@@ -315,7 +316,7 @@ impl Window {
     }
 
     /// Looks at a record before its line is whole. False: this window begins after lines that we don't know, or inside a
-    /// line; close the session and open the next, larger one.
+    /// line (W-94); close the session and open the next, larger one.
     pub fn admit(&mut self, channel: Channel, time: Option<Timestamp>) -> bool {
         self.records += 1;
         if let Some(anchor) = self.anchor.as_mut().filter(|_| self.search != Search::Line || self.found) {

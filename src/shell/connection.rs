@@ -68,7 +68,8 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Sends what is left of the request, as far as the socket takes it.
+    /// Sends what is left of the request, as far as the socket takes it. Our direction stays open: closing it would end a
+    /// follow (W-86).
     ///
     /// # Errors
     /// Those of write(2): the connection is of no use any more.

@@ -457,6 +457,7 @@ fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> u
     core.permit(id)
 }
 
+/// What an error of `connect` means (W-81, W-82).
 fn reason(error: &io::Error) -> ConnectError {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;

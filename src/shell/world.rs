@@ -84,7 +84,7 @@ pub trait World {
     /// # Errors
     /// `WouldBlock` if the engine's backlog is full: nothing is in progress then, and nothing will announce room, so
     /// the caller retries by timer. `NotFound`, `ConnectionRefused`, `PermissionDenied` and others as of connect(2);
-    /// EMFILE and ENFILE where descriptors ran out.
+    /// EMFILE and ENFILE where descriptors ran out (W-81, W-82).
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Self::Socket>;
 
     /// Takes the next client of our own HTTP, watched for both directions under `token`. It may have sent something.

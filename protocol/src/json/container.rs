@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Strings, id, strings};
 use crate::{ContainerId, Error, Timestamp};
 
-/// One container of the list. Whether it has a TTY stands only in [`Inspected`].
+/// One container of the list (W-68). Whether it has a TTY stands only in [`Inspected`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its id.
@@ -70,7 +70,7 @@ fn bare(name: &str) -> &str {
     name.strip_prefix('/').unwrap_or(name)
 }
 
-/// A container as `inspect` tells it.
+/// A container as `inspect` tells it (W-69).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
     /// Its id.
@@ -81,7 +81,7 @@ pub struct Inspected {
     pub image: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// It has a TTY: its log is text, not frames.
+    /// It has a TTY: its log is text, not frames (W-39).
     pub tty: bool,
     /// It runs; also while it is paused.
     pub running: bool,

@@ -25,7 +25,7 @@ pub struct Event {
     pub time: Timestamp,
 }
 
-/// What happened, as far as it concerns a reader of logs.
+/// What happened, as far as it concerns a reader of logs. The order differs by engine (W-78).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// It exists, but does not run.
@@ -102,7 +102,7 @@ impl Event {
     }
 }
 
-/// Takes the attributes that belong to the action out of those that are labels.
+/// Takes the attributes that belong to the action out of those that are labels (W-74).
 fn action(name: &str, attributes: &mut BTreeMap<String, String>) -> Action {
     // Podman adds both to every event (W-73); a label of that name alone stays.
     let both = attributes.contains_key("containerExitCode") && attributes.contains_key("podId");

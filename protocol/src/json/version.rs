@@ -25,7 +25,7 @@ pub struct Version {
     pub kind: EngineKind,
     /// Its own version, such as `28.5.2` or `20.10.24+dfsg1`.
     pub version: String,
-    /// The newest API version it speaks.
+    /// The newest API version it speaks (W-16).
     pub api: Option<ApiVersion>,
     /// The oldest API version it speaks.
     pub min_api: Option<ApiVersion>,

@@ -30,9 +30,8 @@ pub const OUTLET_PER_TURN: usize = 1024 * 1024;
 /// Our own messages waiting for a stalled stderr. What doesn't fit is dropped and counted.
 pub const MESSAGES: usize = 64 * 1024;
 
-/// Longest span that log data may gather in the sockets while we are busy. It is what a line may wait, and it spares a
-/// wake-up per line.
-pub const HOLD: Duration = Duration::from_millis(5);
+/// Longest span that `--max-latency` takes: log data gathers for it in the sockets, where engines wait for us.
+pub const LATENCY_MOST: Duration = Duration::from_secs(1);
 
 /// Chunks that a Unix socket of default size queues before the engine has to wait (measured: 278 of up to 300 bytes; W-84).
 pub const SOCKET_CHUNKS: u32 = 278;

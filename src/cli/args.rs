@@ -67,6 +67,7 @@ mod tests {
                 Kind::OneOf(words) => words[0],
                 Kind::Host => "/run/d.sock",
                 Kind::Listen => "unix:/run/a.sock",
+                Kind::Latency => "20ms",
                 Kind::Lease | Kind::Moment => "5s",
                 _ => "5",
             };

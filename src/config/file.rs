@@ -180,7 +180,9 @@ impl<'a> File<'a> {
         let word = match (value.get_ref(), key.kind) {
             (DeValue::Boolean(on), Kind::Switch) => on.to_string(),
             (DeValue::Integer(number), Kind::Number | Kind::Tail) => number.to_string(),
-            (DeValue::Integer(number), Kind::Lease) if number.to_string() == "0" => "0".to_owned(),
+            (DeValue::Integer(number), Kind::Lease | Kind::Latency) if number.to_string() == "0" => {
+                "0".to_owned()
+            }
             (DeValue::Datetime(moment), Kind::Moment) => moment.to_string(),
             (DeValue::String(_), Kind::Switch | Kind::Number) => {
                 return self
@@ -220,6 +222,7 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Host => "a string such as \"unix:///var/run/docker.sock\"",
         Kind::Listen => "a string such as \"127.0.0.1:9177\" or \"unix:/run/docklog/admin.sock\"",
         Kind::Lease => "a string such as \"5m\", or 0",
+        Kind::Latency => "a string such as \"20ms\", or 0",
         Kind::Moment => "a string such as \"10m\", or a date",
         Kind::Tail => "a number of lines, or \"all\"",
         Kind::Patterns => "a list of strings such as [\"web-*\", \"/^db/\"]",

@@ -33,6 +33,7 @@ pub enum Name {
     Channels,
     RotateEvery,
     MaxStreams,
+    MaxLatency,
     Output,
     OutputFile,
     Timestamps,
@@ -159,6 +160,9 @@ pub const KEYS: &[Key] = &[
     key(Name::MaxStreams, Kind::Number, "so many streams open at a time; beyond it they take turns")
         .flag(None, "max-streams", "N")
         .at("read.max_streams", ""),
+    key(Name::MaxLatency, Kind::Latency, "lines may wait so long, which spares wake-ups (0: none waits)")
+        .flag(None, "max-latency", "SPAN")
+        .at("read.max_latency", "20ms"),
     key(
         Name::Output,
         Kind::OneOf(&["auto", "pretty", "json", "raw"]),

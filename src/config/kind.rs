@@ -30,6 +30,8 @@ pub enum Kind {
     Listen,
     /// How long a session lasts: a span, or 0 for ever.
     Lease,
+    /// How long a line may wait: a short span, or 0.
+    Latency,
     /// A point in time.
     Moment,
     /// How many lines, or all.
@@ -67,6 +69,7 @@ impl Kind {
             Self::Host => socket(word).map(drop),
             Self::Listen => word.parse::<Listen>().map(drop),
             Self::Lease => lease(word).map(drop),
+            Self::Latency => latency(word).map(drop),
             Self::Moment => moment::parse(word, Timestamp::default()).map(drop),
             Self::Tail => tail(word).map(drop),
             Self::Patterns => Pattern::parse(word).map(drop),
@@ -139,6 +142,18 @@ pub fn lease(word: &str) -> Result<Option<Duration>, String> {
     }
 }
 
+/// How long a line may wait.
+///
+/// # Errors
+/// What was expected.
+pub fn latency(word: &str) -> Result<Duration, String> {
+    let zero = Some(Duration::ZERO).filter(|_| word == "0");
+    let span = zero.or_else(|| moment::span(word)).filter(|span| *span <= limits::LATENCY_MOST);
+    span.ok_or_else(|| {
+        format!("expected a span up to {:?}, such as 20ms, or 0, not '{word}'", limits::LATENCY_MOST)
+    })
+}
+
 /// The engine's socket.
 ///
 /// # Errors
@@ -178,6 +193,8 @@ mod tests {
             (Kind::Host, "/run/d.sock", "docker.sock", "expected unix:///path"),
             (Kind::Lease, "0", "5", "a span such as 5m"),
             (Kind::Lease, "30s", "1ms", "100ms or more"),
+            (Kind::Latency, "0", "20", "a span up to 1s"),
+            (Kind::Latency, "20ms", "2s", "a span up to 1s"),
             (Kind::Moment, "10m", "soon", "'soon' is no time"),
             (Kind::Tail, "all", "-1", "a number of lines"),
             (Kind::Patterns, "/^web/", "/we(b/", "/we(b/"),

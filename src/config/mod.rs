@@ -74,6 +74,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// The format of the output.
     pub encoder: Encoder,
+    /// How long lines may wait, so that more of them are read at a time.
+    pub max_latency: Duration,
     /// Say on stderr who joins and who leaves.
     pub news: bool,
     /// Where checkpoints are kept.
@@ -151,6 +153,7 @@ impl Settings {
                 _ if pretty => Encoder::pretty(look),
                 _ => Encoder::json(look),
             },
+            max_latency: kind::latency(values.word(Name::MaxLatency).unwrap_or("0"))?,
             news: pretty && terminal && !values.is_on(Name::NoFollow),
             state: values.path(Name::State),
             output_file,

@@ -28,12 +28,23 @@ impl Load {
 }
 
 /// Remembers when the last turn was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
     last: Mono,
+    longest: Duration,
 }
 
 impl Pace {
+    /// Lines may wait for `longest`; zero: each is read as soon as it comes.
+    pub fn new(longest: Duration) -> Self {
+        Self { last: Mono::default(), longest }
+    }
+
+    /// The same from now on.
+    pub fn set_longest(&mut self, longest: Duration) {
+        self.longest = longest;
+    }
+
     /// The span for which only what is urgent may end the next wait. Zero after a turn that read no log data: the first
     /// line after a quiet time goes out at once.
     pub fn hold(&mut self, now: Mono, load: Load) -> Duration {
@@ -44,7 +55,7 @@ impl Pace {
         if filled == 0.0 {
             return Duration::ZERO;
         }
-        elapsed.min(Duration::from_secs(1)).mul_f64(FILL / filled).min(limits::HOLD)
+        elapsed.min(Duration::from_secs(1)).mul_f64(FILL / filled).min(self.longest)
     }
 }
 
@@ -53,21 +64,23 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+    const LONGEST: Duration = Duration::from_millis(20);
 
     #[test]
     fn a_turn_without_log_data_holds_nothing() {
-        assert_eq!(Pace::default().hold(Mono(MS), Load::default()), Duration::ZERO);
+        assert_eq!(Pace::new(LONGEST).hold(Mono(MS), Load::default()), Duration::ZERO);
     }
 
     #[test]
     fn a_steady_flow_is_held_for_the_whole_span() {
         let load = Load { records: 5, bytes: 700 };
-        assert_eq!(Pace::default().hold(Mono(5 * MS), load), limits::HOLD);
+        assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), LONGEST);
+        assert_eq!(Pace::new(Duration::ZERO).hold(Mono(5 * MS), load), Duration::ZERO);
     }
 
     #[test]
     fn a_flood_shortens_the_hold_until_the_socket_fills_by_a_third() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(LONGEST);
         let full = Load { records: limits::SOCKET_CHUNKS, bytes: 40_000 };
         let hold = pace.hold(Mono(2 * MS), full);
         assert!(hold > Duration::from_micros(700) && hold < Duration::from_micros(730), "{hold:?}");

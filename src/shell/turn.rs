@@ -89,7 +89,7 @@ impl<W: World> Turn<W> {
             parked: Vec::new(),
             ready: Vec::new(),
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
-            pace: Pace::default(),
+            pace: Pace::new(settings.max_latency),
             load: Load::default(),
             delivery: Delivery::new(settings.encoder),
             more_to_deliver: false,
@@ -335,6 +335,7 @@ impl<W: World> Turn<W> {
         }
         self.delivery.set_encoder(settings.encoder);
         self.news = settings.news;
+        self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
         self.in_force = settings.values;
         self.core.handle(Input::Reload(Box::new(settings.rules)));

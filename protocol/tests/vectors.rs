@@ -1,4 +1,4 @@
-//! Every vector decodes as an independent decoder says (`vectors/expect.py`): whole, cut in two at every byte, and
+//! Every vector decodes as an independent decoder says (`examples/decoder.py`): whole, cut in two at every byte, and
 //! byte by byte.
 
 use std::fs;
@@ -149,7 +149,7 @@ impl Vector {
                 how()
             );
         } else if let Some(expected) = self.expected.get("inspected") {
-            let found = inspected(&Inspected::parse(body).expect("a container"), expected);
+            let found = inspected(&Inspected::parse(body).expect("a container"));
             assert_eq!(&found, expected, "{}, {}", self.name, how());
         } else if answer.is_some() {
             assert_eq!(
@@ -265,20 +265,14 @@ fn version(version: &Version) -> Value {
     json!({"kind": kind, "version": version.version, "api": text(version.api), "min_api": text(version.min_api)})
 }
 
-/// The vectors have times as on the wire, so theirs are parsed to compare.
-fn inspected(container: &Inspected, expected: &Value) -> Value {
-    let time = |key: &str, found: Option<Timestamp>| {
-        let wanted = expected[key].as_str();
-        assert_eq!(found, wanted.and_then(Timestamp::parse), "{key}");
-        wanted.map(str::to_owned)
-    };
+fn inspected(container: &Inspected) -> Value {
+    let nanos = |time: Option<Timestamp>| time.map(|time| time.unix_nanos());
     json!({
         "id": container.id.to_string(), "name": container.name, "image": container.image,
         "labels": container.labels, "tty": container.tty, "running": container.running,
         "paused": container.paused, "status": container.status, "log_driver": container.log_driver,
         "log_options": container.log_options,
-        "started_at": time("started_at", container.started_at),
-        "finished_at": time("finished_at", container.finished_at),
+        "started_nanos": nanos(container.started_at), "finished_nanos": nanos(container.finished_at),
     })
 }
 

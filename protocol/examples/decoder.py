@@ -559,7 +559,7 @@ def contents(body, status, asked):
     if status == 200 and answered and asked["document"] in ("version", "inspect"):
         key, convert = ("version", version) if asked["document"] == "version" else ("inspected", inspected)
         result[key] = convert(json.loads(text))
-    elif asked["kind"] == "document":
+    elif asked["kind"] == "document" and answered:
         result["body"] = text.decode("utf-8", "replace")
     if status != 200 and answered:
         result["message"] = message(text)

@@ -24,7 +24,7 @@ impl Cut {
 }
 
 /// The longest response that comes byte by byte.
-const BYTEWISE: usize = 2048;
+const BYTEWISE: usize = 4096;
 
 /// Primes, so that together they meet every alignment.
 const ODD_SIZES: [usize; 8] = [1, 2, 3, 7, 31, 127, 509, 2039];

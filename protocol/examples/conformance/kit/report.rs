@@ -41,7 +41,7 @@ impl Report<'_> {
         failed.flat_map(|(vector, _)| vector.rules.iter().map(String::as_str)).collect()
     }
 
-    /// Prints for each rule what failed, then `W-34: 7 of 8` for each, then the totals. If `verbose`, also what passed,
+    /// Prints for each rule what failed, then `W-34: 7 of 8` for each, then the totals and the rules that failed. If `verbose`, also what passed,
     /// and of each vector that failed the first difference.
     ///
     /// # Errors
@@ -78,7 +78,12 @@ impl Report<'_> {
         }
         let (all, failed) = (self.outcomes.len(), self.failed().len());
         let seconds = self.took.as_secs_f32();
-        writeln!(out, "{} of {all} vectors passed, in {} runs, {seconds:.1} s", all - failed, self.runs)
+        writeln!(out, "{} of {all} vectors passed, in {} runs, {seconds:.1} s", all - failed, self.runs)?;
+        if failed > 0 {
+            let rules: Vec<_> = self.failed_rules().into_iter().collect();
+            writeln!(out, "rules with vectors that failed: {}", rules.join(" "))?;
+        }
+        Ok(())
     }
 
     fn by_rule(&self) -> BTreeMap<&str, Vec<&(&Vector, Vec<Failure>)>> {

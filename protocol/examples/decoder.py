@@ -60,7 +60,7 @@ class Wire:
         return self.some(1)[0]
 
 
-# ---- The head: W-10 to W-13
+# ---- The head: W-10 to W-13, W-19
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: .*)?")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
@@ -123,7 +123,7 @@ def read_final_head(wire, method):
             return status, how
 
 
-# ---- The body: W-12 to W-24
+# ---- The body: W-12 to W-25
 
 class Body:
     """A body in pieces. When they have all been taken, `end` tells why there are no more."""
@@ -197,7 +197,7 @@ def read_size_line(wire):
 
 
 def skip_trailers(wire):
-    """Fields after the last chunk, up to an empty line. W-22"""
+    """Fields after the last chunk, up to an empty line; only that makes the body whole. W-22, W-25"""
     total, empty = 0, True
     while True:
         at, byte = wire.at, wire.byte()
@@ -548,7 +548,7 @@ def decode(read, asked):
 
 
 def contents(body, status, asked):
-    """Takes the whole body, and tells what is in it."""
+    """Takes the whole body, and tells what is in it. Only status 200 brings what was asked for. W-09"""
     if status == 200 and asked["kind"] == "logs":
         return logs(body, asked)
     if status == 200 and asked["kind"] in ("list", "events"):
@@ -574,7 +574,7 @@ def logs(body, asked):
             records.append(record)
             yield record
 
-    is_tty = asked["format"] == "tty"
+    is_tty = asked["format"] == "tty"  # as an inspect tells: W-39
     found = line_ends(tty(body, asked["timestamps"]), body) if is_tty else frames(body, asked["timestamps"])
     joined = [{"records": line} | ({"drop": drop} if drop else {})
               for line, drop in lines(noted(found), asked["parts"] == "podman")]

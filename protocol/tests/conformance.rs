@@ -24,6 +24,9 @@ use kit::{Cut, Manifest, Options, Vector};
 /// A word after which this program is no test but a decoder: the kit needs a process.
 const DECODE: &str = "decode";
 
+/// A test that needs an interpreter.
+type InPython = fn(&str) -> Result<(), Failed>;
+
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(DECODE) {
         let found = decode::decode(&asked::Asked::from_environment(), io::stdin().lock()).expect("decoded");
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
     if let Err(reason) = &python {
         eprintln!("tests of the Python decoder {}: {reason}", if required { "fail" } else { "are ignored" });
     }
-    let tests: [(_, fn(&str) -> Result<(), Failed>); 3] = [
+    let tests: [(_, InPython); 3] = [
         ("the_python_decoder_passes", the_python_decoder_passes),
         ("a_broken_rule_is_named", a_broken_rule_is_named),
         ("what_is_made_of_the_vectors_is_not_stale", what_is_made_of_the_vectors_is_not_stale),

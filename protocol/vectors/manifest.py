@@ -27,13 +27,6 @@ def rules_of_spec(text):
             yield heading[1], heading[2].strip(), QUOTED.findall(proof)
 
 
-def old_rules(text):
-    for part in re.split(r"^(?=- \*\*W-|#)", text, flags=re.M):
-        rule = re.match(r"- \*\*(W-\d+)\*\* (.+)", part)
-        if rule:
-            yield rule[1], rule[2].strip(), QUOTED.findall(part)
-
-
 def vector(name, rules):
     with open(f"{HERE}/{name}.resp", "rb") as file:
         response = file.read()
@@ -58,7 +51,7 @@ def vector(name, rules):
 def manifest():
     with open(f"{HERE}/../SPEC.md", encoding="utf-8") as file:
         text = file.read()
-    rules = list(rules_of_spec(text)) or list(old_rules(text))
+    rules = list(rules_of_spec(text))
     # One rule and one vector per line.
     statements = ",\n".join(f"  {json.dumps(number)}: {json.dumps(said, ensure_ascii=False)}" for number, said, _ in rules)
     vectors = ",\n".join(f"  {json.dumps(vector(name, rules))}" for name in names())

@@ -62,7 +62,7 @@ class Wire:
 
 # ---- The head: W-10 to W-13, W-19
 
-STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: .*)?")
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: [\t -~\x80-\xff]*)?")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
 
 
@@ -230,7 +230,7 @@ Record = namedtuple("Record", "channel stamp text part")
 
 STAMP = re.compile(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d)) ", re.ASCII)
 SHAPE = b"0000-00-00T00:00:00"
-SHAPE_AFTER = re.compile(rb"(?:\.0*)?(?:Z|[+-]0?0?:?0?0?)?")
+SHAPE_AFTER = re.compile(rb"\.|(?:\.0+)?(?:Z|[+-](?:0(?:0(?::0?0?)?)?)?)?")
 DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -300,15 +300,17 @@ class Ahead:
     """A TTY body's bytes that came and were not taken, and after how many of them chunks end."""
 
     def __init__(self, body):
-        self.pieces, self.bytes, self.chunk_ends = body.pieces(), b"", []
+        self.body, self.pieces, self.bytes, self.chunk_ends = body, body.pieces(), b"", []
 
     def more(self):
-        """Waits for more; False if there will be none."""
+        """Waits for more; False at the body's end. What a cut left unfinished or undecided must not be used. W-20"""
         for _, piece, ends_chunk in self.pieces:
             self.bytes += piece
             if ends_chunk:
                 self.chunk_ends.append(len(self.bytes))
             return True
+        if not self.body.whole:
+            raise Cut
         return False
 
     def take(self, length):
@@ -330,36 +332,37 @@ class Ahead:
         return self.bytes.startswith(text)
 
     def take_text(self, most, to_chunk_end):
-        """Returns (text, what ended it): "newline", "part", or "end" of the body."""
+        """Returns the text up to its end, and whether that was a line end."""
         while True:
             newline = self.bytes.find(b"\n", 0, most)
             stop = min([most, *self.chunk_ends[:1]] if to_chunk_end else [most])
             if 0 <= newline < stop:
-                return self.take(newline + 1)[:-1], "newline"
+                return self.take(newline + 1)[:-1], True
             if stop <= len(self.bytes):
-                return self.take(stop), "part"
+                return self.take(stop), False
             if not self.more():
-                return self.take(most), "end"
+                return self.take(most), False
 
 
 def tty(body, timestamps):
     """Text without frames. One loop is one record; a stamp may stand wherever a record may begin. W-34"""
-    ahead, channel, stamp, run, ended = Ahead(body), "tty", None, 0, "newline"
-    while ahead.bytes or ahead.more():
-        ahead.chunk_ends = [end for end in ahead.chunk_ends if end > 0]
-        found = ahead.take_stamp() if timestamps else None
-        if found:
-            channel, stamp, run = "tty", found, 0
-        elif ended == "newline":
-            engine = timestamps and ahead.starts_with(b"Error grabbing logs: ")  # W-33
-            channel, stamp, run = "engine" if engine else "tty", None, 0
-        elif run == PART:
-            run = 0
-        text, ended = ahead.take_text(PART - run, channel == "tty")
-        if ended == "end" and not body.whole:
-            return  # a part of a message, which must not be used: W-20
-        run += len(text)
-        yield channel, stamp, text, ended == "newline"
+    ahead, channel, stamp, run, newline = Ahead(body), "tty", None, 0, True
+    try:
+        while ahead.bytes or ahead.more():
+            ahead.chunk_ends = [end for end in ahead.chunk_ends if end > 0]
+            found = ahead.take_stamp() if timestamps else None
+            if found:
+                channel, stamp, run = "tty", found, 0
+            elif newline:
+                engine = timestamps and ahead.starts_with(b"Error grabbing logs: ")  # W-33
+                channel, stamp, run = "engine" if engine else "tty", None, 0
+            elif run == PART:
+                run = 0
+            text, newline = ahead.take_text(PART - run, channel == "tty")
+            run += len(text)
+            yield channel, stamp, text, newline
+    except Cut:
+        pass  # `body.end` says so
 
 
 def line_ends(found, body):

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
         writeln!(io::stdout().lock(), "{found}").expect("printed");
         return ExitCode::SUCCESS;
     }
+    if cfg!(miri) {
+        eprintln!("not tried: the kit needs processes, and Miri has none");
+        return ExitCode::SUCCESS;
+    }
     let mut trials = vec![
         Trial::test("this_crate_passes", this_crate_passes),
         Trial::test("every_read_gets_one_piece", every_read_gets_one_piece),

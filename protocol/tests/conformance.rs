@@ -134,23 +134,26 @@ const BROKEN: [(&str, &str, &str); 2] = [
     ("W-21", r#"place == "digits" and char in "0"#, r#"place == "digits" and char in "+0"#),
 ];
 
-/// Of the decoder with one line replaced, vectors of the rule fail and no others: so the report names the rule.
+/// Of the decoder with one line replaced, vectors of the rule fail and no others: so the report names the rule. To be
+/// quick, only with the vectors that were made up to break decoders.
 fn a_broken_rule_is_named(python: &str) -> Result<(), Failed> {
     let manifest = manifest();
+    let made_up: Vec<_> = manifest.vectors.iter().filter(|vector| vector.name.starts_with("x-")).collect();
     let right = std::fs::read_to_string(folder().join("examples/decoder.py"))?;
     for (rule, line, broken) in BROKEN {
         assert_eq!(right.matches(line).count(), 1, "{line}");
         let wrong = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("decoder-without-{rule}.py"));
         std::fs::write(&wrong, right.replace(line, broken))?;
-        let (printed, failed) = run(in_python(python, &wrong), &[Cut::Whole], &all(&manifest), &manifest);
+        let (printed, failed) = run(in_python(python, &wrong), &[Cut::Whole], &made_up, &manifest);
         assert!(!failed.is_empty(), "{rule} is broken, and nothing failed");
-        let failed = manifest.vectors.iter().filter(|vector| failed.contains(&vector.name));
-        let failed: Vec<_> = failed.collect();
+        let proves = |vector: &&&Vector| vector.rules.iter().any(|found| found == rule);
+        let (failed, proofs): (Vec<_>, _) = (
+            made_up.iter().filter(|vector| failed.contains(&vector.name)).collect(),
+            made_up.iter().filter(proves).count(),
+        );
         for vector in &failed {
-            assert!(vector.rules.iter().any(|found| found == rule), "{} failed:\n{printed}", vector.name);
+            assert!(proves(vector), "{} failed:\n{printed}", vector.name);
         }
-        let proofs = manifest.vectors.iter().filter(|vector| vector.rules.iter().any(|found| found == rule));
-        let proofs = proofs.count();
         let told = format!("\n{rule}: {} of {proofs}\n", proofs - failed.len());
         assert!(printed.contains(&told), "{told} is missing in:\n{printed}");
         // The rest of the report is of rules whose vectors need this one.

@@ -45,11 +45,12 @@ impl Expected {
 
 impl Vector {
     fn load(path: &Path) -> Self {
-        let expected: Value = serde_json::from_slice(&fs::read(path).expect("readable")).expect("JSON");
+        let expected = fs::read(path.with_extension("json")).expect("an expectation beside the response");
+        let expected: Value = serde_json::from_slice(&expected).expect("JSON");
         let records = expected["records"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut vector = Self {
             name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
-            response: fs::read(path.with_extension("resp")).expect("a response beside its JSON"),
+            response: fs::read(path).expect("readable"),
             records: records.iter().map(record).collect(),
             items: Vec::new(),
             expected,
@@ -209,7 +210,7 @@ fn vectors() -> Vec<Vector> {
     let mut paths: Vec<_> = fs::read_dir(folder)
         .expect("protocol/vectors")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "resp"))
         .collect();
     paths.sort();
     let vectors: Vec<_> = paths.iter().map(|path| Vector::load(path)).collect();

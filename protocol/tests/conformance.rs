@@ -131,7 +131,8 @@ fn the_python_decoder_passes(python: &str) -> Result<(), Failed> {
 /// A rule, a line of the decoder that obeys it, and what breaks it.
 const BROKEN: [(&str, &str, &str); 2] = [
     ("W-36", r#"if held and body.end == "complete":"#, "if False:"),
-    ("W-21", r#"place == "digits" and char in "0"#, r#"place == "digits" and char in "+0"#),
+    // An empty size line is taken for the last chunk: the end of the log is lost without a word.
+    ("W-21", r#"elif char == "\r" and not first and place != "blanks":"#, r#"elif char == "\r":"#),
 ];
 
 /// Of the decoder with one line replaced, vectors of the rule fail and no others: so the report names the rule. To be

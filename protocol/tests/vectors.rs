@@ -1,4 +1,4 @@
-//! Every vector decodes as an independent decoder says (`vectors/expect.py`): whole, cut in two at every byte, and
+//! Every vector decodes as an independent decoder says (`examples/decoder.py`): whole, cut in two at every byte, and
 //! byte by byte.
 
 use std::fs;
@@ -9,9 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use docklog_protocol::{
     Channel, Document, Error, Event, Finished, Format, Inspected, Item, Items, Line, LineJoiner, Listed,
-    Parts, Progress, Record, Session, Split, Timestamp, Truncated, Version,
+    Parts, Progress, Record, Session, Split, Version,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+
+#[path = "../examples/decode/shape.rs"]
+mod shape;
 
 /// A response and what it must decode to.
 struct Vector {
@@ -42,11 +45,12 @@ impl Expected {
 
 impl Vector {
     fn load(path: &Path) -> Self {
-        let expected: Value = serde_json::from_slice(&fs::read(path).expect("readable")).expect("JSON");
+        let expected = fs::read(path.with_extension("json")).expect("an expectation beside the response");
+        let expected: Value = serde_json::from_slice(&expected).expect("JSON");
         let records = expected["records"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut vector = Self {
             name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
-            response: fs::read(path.with_extension("resp")).expect("a response beside its JSON"),
+            response: fs::read(path).expect("readable"),
             records: records.iter().map(record).collect(),
             items: Vec::new(),
             expected,
@@ -55,8 +59,8 @@ impl Vector {
             vector.items = items(split, [&vector.response[..]].into_iter()).0;
             if let Some(expected) = vector.expected.get("items") {
                 let parse = |item: &Vec<u8>| match split {
-                    Split::ArrayItems => listed(&Listed::parse(item).expect("a container")),
-                    Split::Values => event(Event::parse(item).expect("an event")),
+                    Split::ArrayItems => shape::listed(&Listed::parse(item).expect("a container")),
+                    Split::Values => shape::event(Event::parse(item).expect("an event")),
                 };
                 let found: Vec<_> = vector.items.iter().map(parse).collect();
                 assert_eq!(&Value::Array(found), expected, "{}: items", vector.name);
@@ -87,21 +91,18 @@ impl Vector {
 
     /// Decodes the response in the given pieces and compares all that came out.
     fn check<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, how: &dyn Fn() -> String) {
-        let (end, unused) = if let Some(split) = self.split() {
-            let (found, end) = items(split, pieces);
+        let ending = if let Some(split) = self.split() {
+            let (found, ending) = items(split, pieces);
             assert!(found == self.items, "{}: items, {}", self.name, how());
-            end
+            ending
         } else if self.is("logs") {
             self.check_logs(pieces, self.format(), how)
         } else {
             self.check_document(pieces, how)
         };
-        let mut expected = self.expected["end"].clone();
-        if let Some(message) = self.expected.get("message") {
-            expected["message"] = message.clone();
+        for key in ["end", "message", "unused"] {
+            assert_eq!(ending.get(key), self.expected.get(key), "{}: {key}, {}", self.name, how());
         }
-        assert_eq!(end, expected, "{}: end, {}", self.name, how());
-        assert_eq!(unused, self.expected["unused"].as_u64().unwrap_or(0), "{}: unused, {}", self.name, how());
     }
 
     fn check_logs<'a>(
@@ -109,7 +110,7 @@ impl Vector {
         pieces: impl Iterator<Item = &'a [u8]>,
         format: Format,
         how: &dyn Fn() -> String,
-    ) -> (Value, u64) {
+    ) -> Value {
         let mut session = Session::new(format, self.timestamps());
         let mut count = 0;
         let mut out = |record: Record<'_>| {
@@ -119,16 +120,12 @@ impl Vector {
         };
         let fed = feed(pieces, |piece| session.feed(piece, &mut out));
         assert_eq!(session.head().map(|head| head.status), self.status(), "{}", self.name);
-        let end = end(fed, session.finish(&mut out));
+        let ending = shape::ending(fed, session.finish(&mut out));
         assert_eq!(count, self.records.len(), "{}: number of records, {}", self.name, how());
-        end
+        ending
     }
 
-    fn check_document<'a>(
-        &self,
-        pieces: impl Iterator<Item = &'a [u8]>,
-        how: &dyn Fn() -> String,
-    ) -> (Value, u64) {
+    fn check_document<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, how: &dyn Fn() -> String) -> Value {
         let mut document =
             if self.expected["method"] == "HEAD" { Document::to_head() } else { Document::new() };
         let fed = feed(pieces, |piece| document.feed(piece));
@@ -142,14 +139,14 @@ impl Vector {
         let body = answer.as_ref().map(|answer| answer.body.as_slice()).unwrap_or_default();
         if let Some(expected) = self.expected.get("version") {
             assert_eq!(
-                &version(&Version::parse(body).expect("a version")),
+                &shape::version(&Version::parse(body).expect("a version")),
                 expected,
                 "{}, {}",
                 self.name,
                 how()
             );
         } else if let Some(expected) = self.expected.get("inspected") {
-            let found = inspected(&Inspected::parse(body).expect("a container"), expected);
+            let found = shape::inspected(&Inspected::parse(body).expect("a container"));
             assert_eq!(&found, expected, "{}, {}", self.name, how());
         } else if answer.is_some() {
             assert_eq!(
@@ -160,7 +157,7 @@ impl Vector {
                 how()
             );
         }
-        end(fed, finished)
+        shape::ending(fed, finished)
     }
 
     fn status(&self) -> Option<u16> {
@@ -182,7 +179,7 @@ fn record(row: &Value) -> Expected {
 }
 
 /// Takes a stream of items apart; returns them and how it ended.
-fn items<'a>(split: Split, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, (Value, u64)) {
+fn items<'a>(split: Split, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Value) {
     let mut items = Items::new(split);
     let mut found = Vec::new();
     let mut out = |item: Item<'_>| match item {
@@ -190,8 +187,8 @@ fn items<'a>(split: Split, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u
         Item::TooLong { .. } => panic!("{item:?}"),
     };
     let fed = feed(pieces, |piece| items.feed(piece, &mut out));
-    let end = end(fed, items.finish());
-    (found, end)
+    let ending = shape::ending(fed, items.finish());
+    (found, ending)
 }
 
 /// Feeds until the response is complete; returns how many bytes were not used.
@@ -208,86 +205,12 @@ fn feed<'a>(
     Ok(unused)
 }
 
-/// The end in the form of the vectors, and the bytes not used.
-fn end(fed: Result<u64, Error>, finished: Result<Finished, Truncated>) -> (Value, u64) {
-    let unused = match fed {
-        Err(Error { layer, at, .. }) => {
-            assert!(finished.is_err(), "a response with an error is never complete");
-            return (json!({"end": "error", "at": at, "layer": layer.to_string()}), 0);
-        }
-        Ok(unused) => unused,
-    };
-    match finished {
-        Ok(Finished::Complete) => (json!({"end": "complete"}), unused),
-        Ok(Finished::Refused(refusal)) => (json!({"end": "complete", "message": refusal.message}), unused),
-        Err(Truncated { at }) => (json!({"end": "truncated", "at": at}), 0),
-    }
-}
-
-fn listed(container: &Listed) -> Value {
-    let Listed { id, name, image, labels, state, created } = container;
-    let created = created.map(|created| created.seconds);
-    json!({"id": id.to_string(), "name": name, "image": image, "labels": labels, "state": state, "created": created})
-}
-
-fn event(event: Option<Event>) -> Value {
-    use docklog_protocol::Action;
-    let Some(event) = event else { return Value::Null };
-    let mut row = json!({
-        "id": event.id.to_string(), "name": event.name, "image": event.image, "labels": event.labels,
-        "time_nanos": event.time.unix_nanos(),
-    });
-    row["action"] = match event.action {
-        Action::Create => "create",
-        Action::Start => "start",
-        Action::Restart => "restart",
-        Action::Die { exit_code } => {
-            row["exit_code"] = exit_code.into();
-            "die"
-        }
-        Action::Destroy => "destroy",
-        Action::Rename { from } => {
-            row["from"] = from.into();
-            "rename"
-        }
-        Action::Pause => "pause",
-        Action::Unpause => "unpause",
-        Action::Update => "update",
-        Action::Other => "other",
-    }
-    .into();
-    row
-}
-
-fn version(version: &Version) -> Value {
-    let kind = format!("{:?}", version.kind).to_lowercase();
-    let text = |api: Option<docklog_protocol::ApiVersion>| api.map(|api| api.to_string());
-    json!({"kind": kind, "version": version.version, "api": text(version.api), "min_api": text(version.min_api)})
-}
-
-/// The vectors have times as on the wire, so theirs are parsed to compare.
-fn inspected(container: &Inspected, expected: &Value) -> Value {
-    let time = |key: &str, found: Option<Timestamp>| {
-        let wanted = expected[key].as_str();
-        assert_eq!(found, wanted.and_then(Timestamp::parse), "{key}");
-        wanted.map(str::to_owned)
-    };
-    json!({
-        "id": container.id.to_string(), "name": container.name, "image": container.image,
-        "labels": container.labels, "tty": container.tty, "running": container.running,
-        "paused": container.paused, "status": container.status, "log_driver": container.log_driver,
-        "log_options": container.log_options,
-        "started_at": time("started_at", container.started_at),
-        "finished_at": time("finished_at", container.finished_at),
-    })
-}
-
 fn vectors() -> Vec<Vector> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let mut paths: Vec<_> = fs::read_dir(folder)
         .expect("protocol/vectors")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "resp"))
         .collect();
     paths.sort();
     let vectors: Vec<_> = paths.iter().map(|path| Vector::load(path)).collect();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the x-* vectors: answers that no engine was seen to send, or that a proxy would make of an engine's.
 
-    ./synthetic.py      then ./expect.py
+    ./synthetic.py      then ./expect.py and ./manifest.py
 """
 
 import os
@@ -159,6 +159,7 @@ def tty():
     put("tty-offset", CHUNKED + chunks(cut(b"".join(b"2026-11-23T12:16:%02d.5-08:00 n\r\n" % n for n in range(9)), 17)))
     put("tty-stamp-hypotheses", CHUNKED + chunks([message(1, b"a"), b"20", message(2, b"b\r\n"), message(3, b"c"), b"2026-", b"1", message(4, b"d\r\n")]))
     put("tty-cut-in-chunk", CHUNKED + chunk(message(1, b"a\r\n")) + b"30\r\n" + message(2, b"b")[:35])
+    put("tty-cut-in-stamp", CHUNKED + chunk(message(1, b"a\r\n")) + chunk(b"2026-11") + b"30\r\n-23T")
     put("tty-cut-between-chunks", CHUNKED + chunk(message(1, b"a\r\n")) + chunk(message(2, b"b\r")))
     put("tty-plain", CHUNKED + chunks([b"one\r\n", b"two", b"\r\n", b"three\r\nfour\r\n", time(1) + b" five\r\n", b"end"]),
         f"/containers/{ID}/logs?stdout=1")

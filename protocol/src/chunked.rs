@@ -62,16 +62,22 @@ impl Chunked {
             if self.state == State::Data {
                 return Ok(self.data(rest, at));
             }
-            if self.state == State::Size
-                && self.line == 0
-                && let Some(step) = whole_chunk(rest, at)
-            {
-                return Ok(step);
-            }
             self.state = self.byte(byte).map_err(|reason| Error::new(Layer::Chunk, at, reason))?;
             *rest = after;
             at += 1;
         }
+    }
+
+    /// Takes a chunk at once if that comes next, all of it is there, and its size has nothing beside it, as engines write it:
+    /// one per message. Returns its data, and how many bytes stood before it. All else is for [`Chunked::next`].
+    pub(crate) fn whole<'a>(&self, rest: &mut &'a [u8]) -> Option<(&'a [u8], usize)> {
+        if self.state != State::Size || self.line > 0 {
+            return None;
+        }
+        let (size, digits) = plain_size(rest)?;
+        let (bytes, after) = rest[digits + 2..].split_at_checked(size)?;
+        *rest = after.strip_prefix(b"\r\n")?;
+        Some((bytes, digits + 2))
     }
 
     /// Whether no byte of a chunk is missing: where a cut leaves whole messages behind.
@@ -165,15 +171,6 @@ impl Chunked {
     }
 }
 
-/// Takes a chunk at once if all of it is there and its size has nothing beside it, as engines write it: one per message.
-/// All else is read byte by byte.
-fn whole_chunk<'a>(rest: &mut &'a [u8], at: u64) -> Option<Step<'a>> {
-    let (size, digits) = plain_size(rest)?;
-    let (bytes, after) = rest[digits + 2..].split_at_checked(size)?;
-    *rest = after.strip_prefix(b"\r\n")?;
-    Some(Step::Data { bytes, at: at + digits as u64 + 2, ends: true })
-}
-
 /// A size of up to five digits with its CR LF, and the number of digits; `None` if it isn't that, or is zero.
 fn plain_size(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut size = 0;
@@ -208,6 +205,12 @@ mod tests {
     fn decode(bytes: &[u8]) -> (Vec<u8>, Ended) {
         let (mut chunked, mut rest, mut data) = (Chunked::default(), bytes, Vec::new());
         loop {
+            let (mut ahead, before) = (rest, rest.len());
+            if let Some((whole, skipped)) = chunked.whole(&mut ahead) {
+                assert!(
+                    skipped + whole.len() + 2 == before - ahead.len() && rest[skipped..].starts_with(whole)
+                );
+            }
             let at = (bytes.len() - rest.len()) as u64;
             match chunked.next(&mut rest, at) {
                 Ok(Step::Data { bytes, .. }) => data.extend_from_slice(bytes),

@@ -251,13 +251,13 @@ mod tests {
     use crate::Timestamp;
 
     fn record(channel: Channel, seconds: i64, text: &[u8], part: bool) -> Record<'_> {
-        let raw = ["t0", "t1", "t2", "t3"][seconds as usize];
+        let raw = [b"t0", b"t1", b"t2", b"t3"][seconds as usize];
         Record { channel, stamp: Some(Stamp { raw, time: Timestamp { seconds, nanos: 0 } }), text, part }
     }
 
     /// Each line as `channel time segment? length:start`.
     fn show(line: Line<'_>) -> String {
-        let time = line.stamp.map_or("-", |stamp| stamp.raw);
+        let time = line.stamp.map_or("-", |stamp| stamp.raw());
         let segment = match line.segment {
             None => String::new(),
             Some(Segment { number, last }) => format!(" #{number}{}", if last { "." } else { "" }),
@@ -390,7 +390,7 @@ mod tests {
     fn a_cut_stream_tells_its_open_lines_and_forgets_them() {
         let mut joiner = LineJoiner::new(Parts::Podman, 1024);
         let time = Timestamp { seconds: 5, nanos: 0 };
-        let stamp = Some(Stamp { raw: "1970-01-01T00:00:05Z", time });
+        let stamp = Some(Stamp { raw: b"1970-01-01T00:00:05Z", time });
         joiner.push(
             Record { channel: Channel::Stderr, stamp, text: b"half", part: true },
             &mut |_| unreachable!(),

@@ -8,14 +8,16 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, Layer, Reason};
 use crate::response::Piece;
-use crate::{Channel, Record, Stamp, limits};
+use crate::timestamp::Stamps;
+use crate::{Channel, Record, limits};
 
 const HEADER: usize = 8;
 
 /// A decoder that stands somewhere in a multiplexed body.
 #[derive(Debug)]
 pub(crate) struct Multiplex {
-    timestamps: bool,
+    /// `None`: payloads bear no stamps.
+    stamps: Option<Stamps>,
     /// The front of a frame that was cut, header included. It grows by what comes, not by what is announced, and is
     /// freed with the frame.
     held: Vec<u8>,
@@ -25,7 +27,8 @@ pub(crate) struct Multiplex {
 
 impl Multiplex {
     pub(crate) const fn new(timestamps: bool) -> Self {
-        Self { timestamps, held: Vec::new(), at: 0 }
+        let stamps = if timestamps { Some(Stamps::new()) } else { None };
+        Self { stamps, held: Vec::new(), at: 0 }
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -43,7 +46,7 @@ impl Multiplex {
                 match frame_len(rest, at)? {
                     Some(len) if len <= rest.len() => {
                         let (frame, after) = rest.split_at(len);
-                        out(record(frame, self.timestamps));
+                        out(record(frame, self.stamps.as_mut()));
                         rest = after;
                     }
                     _ => {
@@ -71,7 +74,7 @@ impl Multiplex {
         self.fill(rest, len);
         if self.held.len() == len {
             let frame = core::mem::take(&mut self.held);
-            out(record(&frame, self.timestamps));
+            out(record(&frame, self.stamps.as_mut()));
         }
         Ok(())
     }
@@ -101,7 +104,7 @@ fn frame_len(bytes: &[u8], at: u64) -> Result<Option<usize>, Error> {
 }
 
 /// A whole frame as a record. A payload without a stamp where one should be is kept whole (W-32).
-fn record(frame: &[u8], timestamps: bool) -> Record<'_> {
+fn record<'a>(frame: &'a [u8], stamps: Option<&mut Stamps>) -> Record<'a> {
     let payload = &frame[HEADER..];
     let channel = match frame[0] {
         0 => Channel::Stdin,
@@ -110,8 +113,8 @@ fn record(frame: &[u8], timestamps: bool) -> Record<'_> {
         _ => Channel::Engine,
     };
     // The engine's own messages bear no stamp, and are whole (W-33).
-    let wants_stamp = timestamps && channel != Channel::Engine;
-    let (stamp, text) = match wants_stamp.then(|| Stamp::split(payload)).flatten() {
+    let stamps = stamps.filter(|_| channel != Channel::Engine);
+    let (stamp, text) = match stamps.and_then(|stamps| stamps.split(payload)) {
         Some((stamp, text)) => (Some(stamp), text),
         None => (None, payload),
     };

@@ -107,6 +107,16 @@ impl Response {
         if let Stage::Head(reader) = &self.stage { reader.held() } else { 0 }
     }
 
+    /// Takes a chunk off the front of `rest`, if that is what comes next, and all of it is there: the common case, in short.
+    pub(crate) fn whole_chunk<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Piece<'a>> {
+        let Stage::Chunked(chunked) = &self.stage else { return None };
+        let before = rest.len();
+        let (bytes, skipped) = chunked.whole(rest)?;
+        let at = self.at + skipped as u64;
+        self.at += (before - rest.len()) as u64;
+        Some(Piece { bytes, at, ends_chunk: true })
+    }
+
     /// Takes the next event off the front of `rest`.
     pub(crate) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Result<Next<'a>, Error> {
         loop {

@@ -136,6 +136,9 @@ impl Session {
 
     fn take(&mut self, mut rest: &[u8], out: &mut dyn FnMut(Record<'_>)) -> Result<Progress, Error> {
         loop {
+            while let Some(piece) = self.response.whole_chunk(&mut rest) {
+                self.data(&piece, out)?;
+            }
             match self.response.next(&mut rest)? {
                 // 200 is the only status under which an engine sends a log (W-09).
                 Next::Head(head) if head.status != 200 => self.body = Body::Refused(Vec::new()),

@@ -1,5 +1,6 @@
 //! Points in time as the engines write them: RFC 3339 before each record, `seconds.nanoseconds` in queries.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -171,82 +172,96 @@ const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
 /// The time before a record: as the engine wrote it, and as a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
-    /// Exactly the bytes on the wire, such as `2026-11-23T20:21:33.870332324Z`.
-    pub raw: &'a str,
-    /// What they mean.
+    pub(crate) raw: &'a [u8],
+    /// What it means.
     pub time: Timestamp,
 }
 
 impl<'a> Stamp<'a> {
-    /// Takes a stamp and the space after it from the front of a payload (W-30).
-    pub(crate) fn split(payload: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (len, time) = match payload.first_chunk().and_then(in_full) {
-            Some(time) => (FULL - 1, time),
-            None => match look(payload) {
-                Look::Stamp(len, time) => (len, time),
-                Look::No | Look::More => return None,
-            },
-        };
-        let raw = core::str::from_utf8(&payload[..len]).ok()?;
-        Some((Self { raw, time }, &payload[len + 1..]))
+    /// Reads RFC 3339, see [`Timestamp::parse`].
+    #[must_use]
+    pub fn parse(raw: &'a str) -> Option<Self> {
+        Some(Self { raw: raw.as_bytes(), time: Timestamp::parse(raw)? })
+    }
+
+    /// Exactly what is on the wire, such as `2026-11-23T20:21:33.870332324Z`.
+    #[must_use]
+    pub fn raw(&self) -> &'a str {
+        core::str::from_utf8(self.raw).unwrap_or_default() // it was read as digits and signs
+    }
+
+    /// The same as bytes, all of them ASCII.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.raw
     }
 }
 
 /// Bytes of the stamp that moby writes, with its space: nine digits after the dot, and `Z`.
 const FULL: usize = 31;
 
-/// Reads a stamp of just that form, for one comes with each record: eight bytes at a time. `None` for all others, valid or
-/// not.
-fn in_full(text: &[u8; FULL]) -> Option<Timestamp> {
-    const FORM: &[u8; FULL] = b"0000-00-00T00:00:00.000000000Z ";
-    let mut digits = [0; FULL];
-    let mut wrong = 0;
-    // The last word overlaps the one before it: 31 bytes are no multiple of eight.
-    for at in [0, 8, 16, FULL - 8] {
-        let (form, word) = (word(FORM, at), word(text, at));
-        let values = form ^ word; // digits as their values, and what must be as it is as 0
-        let is_digit = 0x3030_3030_3030_3030 ^ form;
-        let is_fixed = nonzero(is_digit);
-        wrong |= values & is_fixed | (values | (values & LOW) + ABOVE_NINE) & HIGH;
-        digits[at..at + 8].copy_from_slice(&values.to_le_bytes());
-    }
-    if wrong != 0 {
-        return None;
-    }
-    let number =
-        |from: usize, to: usize| digits[from..to].iter().fold(0, |sum, digit| sum * 10 + i64::from(*digit));
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-        return None;
-    }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    Some(Timestamp { seconds, nanos: number(20, 29) as u32 })
+/// Bytes of it up to the minute.
+const MINUTE: usize = 16;
+
+/// Reads the stamps of one stream (W-30). One comes with each record, and most are of the same minute as the one before.
+#[derive(Debug)]
+pub(crate) struct Stamps {
+    /// The minute of the last stamp that was of moby's form; and its seconds since the epoch.
+    minute: [u8; MINUTE],
+    seconds: i64,
 }
 
-const HIGH: u64 = 0x8080_8080_8080_8080;
-const LOW: u64 = !HIGH;
-/// Added to a byte below 128, it sets the high bit of those above nine.
-const ABOVE_NINE: u64 = 0x7676_7676_7676_7676;
+impl Stamps {
+    pub(crate) const fn new() -> Self {
+        Self { minute: [0; MINUTE], seconds: 0 }
+    }
 
-fn word(bytes: &[u8; FULL], at: usize) -> u64 {
+    /// Takes a stamp and the space after it from the front of a payload.
+    pub(crate) fn split<'a>(&mut self, payload: &'a [u8]) -> Option<(Stamp<'a>, &'a [u8])> {
+        let full = payload.split_first_chunk::<FULL>();
+        let within = full.and_then(|(text, after)| Some((text, within_minute(text)?, after)));
+        if let Some((text, (second, nanos), after)) = within
+            && text[..MINUTE] == self.minute
+        {
+            let time = Timestamp { seconds: self.seconds + second, nanos };
+            return Some((Stamp { raw: &text[..FULL - 1], time }, after));
+        }
+        let Look::Stamp(len, time) = look(payload) else { return None };
+        if let Some((text, (second, _), _)) = within {
+            self.minute.copy_from_slice(&text[..MINUTE]);
+            self.seconds = time.seconds - second;
+        }
+        Some((Stamp { raw: &payload[..len], time }, &payload[len + 1..]))
+    }
+}
+
+/// Reads what follows the minute in a stamp of moby's form, `:07.727144095Z `, as seconds and nanoseconds: eight bytes at a
+/// time. `None` if it isn't that.
+fn within_minute(stamp: &[u8; FULL]) -> Option<(i64, u32)> {
+    // Both words have the tenth thousandth of the second.
+    let first = digits(stamp, MINUTE, b":00.0000")?;
+    let last = digits(stamp, FULL - 8, b"000000Z ")?;
+    let second = first[1] * 10 + first[2];
+    let nanos = first[4..].iter().chain(&last[1..6]).fold(0, |sum, digit| sum * 10 + u32::from(*digit));
+    (second < 60).then_some((i64::from(second), nanos))
+}
+
+/// Eight bytes of a stamp as digits, if they are of this form, in which `0` stands for any digit.
+fn digits(stamp: &[u8; FULL], at: usize, form: &[u8; 8]) -> Option<[u8; 8]> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_le_bytes(word)
-}
-
-/// All bits of each byte that isn't zero.
-const fn nonzero(word: u64) -> u64 {
-    ((((word & LOW) + LOW) | word) & HIGH) / 0x80 * 0xff
+    word.copy_from_slice(&stamp[at..at + 8]);
+    // Digits become their values, and what must be as it is becomes 0.
+    let values = u64::from_le_bytes(word) ^ u64::from_le_bytes(*form);
+    let limits = form.map(|byte| if byte == b'0' { 0x76 } else { 0x7f }); // added to a byte above 9, or above 0: 128 or more
+    let above = (values & !HIGH) + u64::from_le_bytes(limits);
+    ((values | above) & HIGH == 0).then(|| values.to_le_bytes())
 }
 
 /// A stamp that outlives the bytes it came in.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnedStamp {
-    raw: String,
+    raw: Box<[u8]>,
     pub(crate) time: Timestamp,
 }
 
@@ -258,7 +273,7 @@ impl OwnedStamp {
 
 impl From<Stamp<'_>> for OwnedStamp {
     fn from(stamp: Stamp<'_>) -> Self {
-        Self { raw: String::from(stamp.raw), time: stamp.time }
+        Self { raw: Box::from(stamp.raw), time: stamp.time }
     }
 }
 
@@ -361,24 +376,21 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_to_read_a_stamp_agree() {
-        let stamps = [
-            "2026-11-23T20:21:33.870332324Z ",
-            "0000-02-29T00:00:00.000000000Z ",
-            "9999-12-31T23:59:59.999999999Z ",
-        ];
-        for stamp in stamps {
-            assert!(in_full(stamp.as_bytes().first_chunk().expect("31 bytes")).is_some(), "{stamp}");
-            for at in 0..FULL {
-                for byte in 0..=255 {
-                    let mut bytes = *stamp.as_bytes().first_chunk::<FULL>().expect("31 bytes");
-                    bytes[at] = byte;
-                    let slow = match look(&bytes) {
-                        Look::Stamp(30, time) => Some(time),
-                        _ => None,
-                    };
-                    assert_eq!(in_full(&bytes), slow, "{}", bytes.escape_ascii());
-                }
+    fn a_stamp_means_the_same_after_another_one() {
+        let text = b"2026-02-28T23:59:59.870332324Z x";
+        for at in 0..FULL {
+            for byte in 0..=255 {
+                let mut stamps = Stamps::new();
+                assert!(stamps.split(text).is_some_and(|(_, rest)| rest == b"x"));
+                let mut other = *text;
+                other[at] = byte;
+                let after = stamps.split(&other);
+                assert_eq!(after, Stamps::new().split(&other), "{}", other.escape_ascii());
+                let slow = match look(&other) {
+                    Look::Stamp(len, time) => Some((Stamp { raw: &other[..len], time }, &other[len + 1..])),
+                    _ => None,
+                };
+                assert_eq!(after, slow, "{}", other.escape_ascii());
             }
         }
     }

@@ -164,8 +164,7 @@ impl Tty {
         let engine = at_start && seen.starts_with(ENGINE_ERROR);
         let undecided = found == Look::More || (at_start && !engine && ENGINE_ERROR.starts_with(seen));
         if let Look::Stamp(len, time) = found {
-            let raw = core::str::from_utf8(&seen[..len]).unwrap_or_default();
-            let stamp = OwnedStamp::from(Stamp { raw, time });
+            let stamp = OwnedStamp::from(Stamp { raw: &seen[..len], time });
             (self.look, self.look_ends) = (Vec::new(), 0);
             self.begin(Some(stamp), Channel::Tty);
             return len + 1 - held;

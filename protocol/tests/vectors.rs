@@ -37,7 +37,7 @@ struct Expected {
 impl Expected {
     fn is(&self, record: &Record<'_>) -> bool {
         self.channel == record.channel.as_str()
-            && self.time.as_deref() == record.stamp.map(|stamp| stamp.raw)
+            && self.time.as_deref() == record.stamp.map(|stamp| stamp.raw())
             && self.part == record.part
             && self.text == record.text
     }
@@ -295,7 +295,7 @@ fn joined(vector: &Vector, piece: usize) -> Vec<Joined> {
     let mut lines = Vec::new();
     let mut keep = |line: Line<'_>| {
         assert_eq!(line.segment, None);
-        let time = line.stamp.map(|stamp| stamp.raw.to_owned());
+        let time = line.stamp.map(|stamp| stamp.raw().to_owned());
         lines.push(Joined { channel: line.channel, time, text: line.text.to_vec() });
     };
     for piece in vector.response.chunks(piece.min(vector.response.len())) {

@@ -74,9 +74,9 @@ impl Batch {
     /// Appends a line.
     pub fn push(&mut self, source: &Rc<Source>, line: &Line<'_>) {
         self.note_source(source);
-        let stamp = line.stamp.map_or("", |stamp| stamp.raw);
+        let stamp = line.stamp.map_or(&b""[..], |stamp| stamp.bytes());
         let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(stamp.as_bytes());
+        self.bytes.extend_from_slice(stamp);
         self.bytes.extend_from_slice(line.text);
         self.entries.push(Entry {
             source: (self.sources.len() - 1) as u32,

@@ -343,7 +343,7 @@ mod tests {
         fn record(&mut self, name: &str, raw: &str) {
             let stream = self.stream(name);
             self.head(Exchange::Logs(stream));
-            let stamp = Timestamp::parse(raw).map(|time| Stamp { raw, time });
+            let stamp = Stamp::parse(raw);
             self.core.accept(stream, Record { channel: Channel::Stdout, stamp, text: b"text", part: false });
         }
 

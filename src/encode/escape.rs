@@ -48,15 +48,14 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 /// True if there are only bytes of ASCII that need no escape.
 fn is_plain(bytes: &[u8]) -> bool {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let rest = match bytes.last_chunk::<BLOCK>() {
-        Some(last) if !rest.is_empty() => is_plain_block(last), // some of it twice, but in one piece
-        _ => rest.iter().all(|&byte| !needs_look(byte)),
-    };
-    rest && blocks.iter().all(is_plain_block)
-}
-
-fn is_plain_block(block: &[u8; BLOCK]) -> bool {
-    block.iter().fold(0, |found, &byte| found | u8::from(needs_look(byte))) == 0
+    let mut found = [false; BLOCK];
+    // What is left over is looked at with some bytes before it, so that it is a block, too.
+    for block in blocks.iter().chain(bytes.last_chunk().filter(|_| !rest.is_empty())) {
+        for (found, &byte) in found.iter_mut().zip(block) {
+            *found |= needs_look(byte);
+        }
+    }
+    found == [false; BLOCK] && (!blocks.is_empty() || !rest.iter().any(|&byte| needs_look(byte)))
 }
 
 const fn needs_look(byte: u8) -> bool {

@@ -445,10 +445,10 @@ impl History {
         if self.by_time_alone {
             return self.take_by_time(&entry);
         }
-        let raw = "2026-11-23T20:16:07.000000000Z"; // only the parsed time counts
+        let raw = time.rfc3339();
         let record = Record {
             channel: channel(entry.channel),
-            stamp: Some(Stamp { raw, time }),
+            stamp: Stamp::parse(&raw),
             text: &entry.text,
             part: entry.part,
         };

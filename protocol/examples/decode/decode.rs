@@ -73,7 +73,7 @@ fn logs(format: Format, timestamps: bool, parts: Parts, input: &mut dyn Read) ->
 fn row(record: &Record<'_>) -> Value {
     let mut row = json!({"channel": record.channel.as_str(), "part": record.part});
     if let Some(stamp) = record.stamp {
-        row["time"] = stamp.raw.into();
+        row["time"] = stamp.raw().into();
     }
     match std::str::from_utf8(record.text) {
         Ok(text) => row["text"] = text.into(),

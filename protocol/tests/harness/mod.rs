@@ -49,7 +49,7 @@ fn decode(response: &[u8], cuts: &[usize], format: Format, timestamps: bool) -> 
     let mut records = Vec::new();
     let mut out = |record: Record<'_>| {
         let Record { channel, stamp, text, part } = record;
-        let stamp = stamp.map(|Stamp { raw, time }| (raw.to_owned(), time));
+        let stamp = stamp.map(|stamp| (stamp.raw().to_owned(), stamp.time));
         assert!(stamp.as_ref().is_none_or(|(raw, time)| Timestamp::parse(raw) == Some(*time)));
         records.push(Owned { channel, stamp, text: text.to_vec(), part });
     };
@@ -86,9 +86,8 @@ pub(crate) fn joined(parts: Parts, limit: usize, records: &[Part]) {
     for (index, &Part { channel, seconds, len, part, flush }) in records.iter().enumerate() {
         let part = part && channel != Channel::Engine;
         let text = vec![b'a' + (index % 26) as u8; len];
-        let raw = char::from(b'0' + seconds % 10).to_string();
-        let time = Timestamp { seconds: i64::from(seconds), nanos: 0 };
-        let stamp = Some(Stamp { raw: &raw, time });
+        let raw = Timestamp { seconds: i64::from(seconds), nanos: 0 }.rfc3339();
+        let stamp = Stamp::parse(&raw);
         joiner.push(Record { channel, stamp, text: &text, part }, &mut |line| {
             seen[slot(&line)].line(&line, limit, flushed)
         });

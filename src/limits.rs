@@ -10,8 +10,9 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// Bytes read from one connection before the others get their turn.
 pub const READ_PER_TURN: usize = 64 * 1024;
 
-/// Lines gathered before the outlet gets its turn, in bytes: what is never large needs no memory to be large in.
-pub const BATCH: usize = 48 * 1024;
+/// Encoded lines gathered before the outlet gets its turn, in bytes: enough for large writes; and what is never large needs
+/// no memory to be large in.
+pub const BATCH: usize = 64 * 1024;
 
 /// Log bytes held between the engine's sockets and the outlet, all streams together. When they are used up, nobody is
 /// read until the outlet has taken some.
@@ -21,9 +22,6 @@ pub const MEMORY: usize = 2 * 1024 * 1024;
 /// way to get memory back.
 pub const LAST_PERMIT: usize = 20 * 1024;
 
-/// Encoded bytes waiting for an outlet: enough for large writes, few enough to be cheap.
-pub const OUTLET_PIECE: usize = 64 * 1024;
-
 /// Bytes written to an outlet before the loop goes on. A regular file is never "full", so this is what bounds a turn.
 pub const OUTLET_PER_TURN: usize = 1024 * 1024;
 
@@ -32,6 +30,13 @@ pub const MESSAGES: usize = 64 * 1024;
 
 /// Longest span that `--max-latency` takes: log data gathers for it in the sockets, where engines wait for us.
 pub const LATENCY_MOST: Duration = Duration::from_secs(1);
+
+/// Records that are older than this, and twice as old as holds make them, show that their stream is behind: it catches up, or
+/// its engine waits for us.
+pub const LATE: Duration = Duration::from_millis(100);
+
+/// Longest hold for a stream that is behind.
+pub const HOLD_OF_LATE: Duration = Duration::from_millis(1);
 
 /// Chunks that a Unix socket of default size queues before the engine has to wait (measured: 278 of up to 300 bytes; W-84).
 pub const SOCKET_CHUNKS: u32 = 278;

@@ -1,129 +1,36 @@
-//! Lines on their way out: one copy of their bytes, in the order of arrival, not yet in any output format. And where their
-//! streams stand after them: when the outlet has taken all lines of a batch, that is settled.
+//! What is on its way out: lines as the output shows them, and where the streams stand after them. Each byte is copied once
+//! between the read buffer and the outlet: an encoder writes it here.
 
 use std::rc::Rc;
 
-use docklog_protocol::{Channel, ContainerId, Line, Segment};
+use docklog_protocol::Line;
 
 use super::exchange::StreamId;
-use super::metadata::Field;
 use super::place::Place;
+use super::source::Source;
 use super::usual::Usual;
 use super::window::Gap;
+use crate::encode::Encoder;
 
-/// Where lines come from: what the outputs say about a container. A rename makes a new one, so that lines keep the name
-/// they were written under.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The container's id.
-    pub id: ContainerId,
-    /// Its name, without the slash, or the one that a label gives it.
-    pub name: String,
-    /// What else was chosen for the records to say of it.
-    pub fields: Vec<(Field, String)>,
-}
-
-/// Lines, with their sources. Byte ranges point into one buffer.
+/// Encoded lines.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
-    sources: Vec<Rc<Source>>,
-    /// Before which entries lines are missing.
-    gaps: Vec<(u32, Gap)>,
+    usual: Usual,
+    lines: usize,
     places: Vec<(StreamId, Place)>,
-    /// Of bytes, entries and sources.
-    usual: [Usual; 3],
-}
-
-#[derive(Debug)]
-struct Entry {
-    source: u32,
-    start: u32,
-    text: u32,
-    stamp: u8,
-    channel: Channel,
-    segment: Option<Segment>,
-}
-
-/// What is in a batch.
-#[derive(Clone, Copy, Debug)]
-pub enum Item<'a> {
-    /// A line.
-    Line(BatchLine<'a>),
-    /// Lines of this container that the engine deleted, or skipped, before they could be read.
-    Gap(&'a Rc<Source>, Gap),
-}
-
-/// A line in a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchLine<'a> {
-    /// Which container.
-    pub source: &'a Rc<Source>,
-    /// Which channel.
-    pub channel: Channel,
-    /// The time stamp exactly as the engine gave it, in ASCII; empty if it gave none.
-    pub stamp: &'a [u8],
-    /// The text without its line end.
-    pub text: &'a [u8],
-    /// Set if this is a piece of a line longer than the limit.
-    pub segment: Option<Segment>,
 }
 
 impl Batch {
-    /// Appends a line.
-    pub fn push(&mut self, source: &Rc<Source>, line: &Line<'_>) {
-        self.note_source(source);
-        let stamp = line.stamp.map_or(&b""[..], |stamp| stamp.bytes());
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(stamp);
-        self.bytes.extend_from_slice(line.text);
-        self.entries.push(Entry {
-            source: (self.sources.len() - 1) as u32,
-            start,
-            text: line.text.len() as u32,
-            stamp: stamp.len() as u8, // limits::STAMP is far below 256
-            channel: line.channel,
-            segment: line.segment,
-        });
+    /// Appends a line, or a segment of one.
+    pub fn push(&mut self, encoder: &mut Encoder, source: &Rc<Source>, line: &Line<'_>) {
+        encoder.encode(source, line, &mut self.bytes);
+        self.lines += 1;
     }
 
     /// Appends a gap.
-    pub fn push_gap(&mut self, source: &Rc<Source>, gap: Gap) {
-        self.note_source(source);
-        self.gaps.push((self.entries.len() as u32, gap));
-        self.entries.push(Entry {
-            source: (self.sources.len() - 1) as u32,
-            start: self.bytes.len() as u32,
-            text: 0,
-            stamp: 0,
-            channel: Channel::Engine,
-            segment: None,
-        });
-    }
-
-    fn note_source(&mut self, source: &Rc<Source>) {
-        if !self.sources.last().is_some_and(|last| Rc::ptr_eq(last, source)) {
-            self.sources.push(Rc::clone(source));
-        }
-    }
-
-    /// Item number `index`, from 0.
-    pub fn get(&self, index: usize) -> Option<Item<'_>> {
-        let entry = self.entries.get(index)?;
-        if entry.channel == Channel::Engine {
-            let at = self.gaps.binary_search_by_key(&(index as u32), |gap| gap.0).ok()?;
-            return Some(Item::Gap(self.sources.get(entry.source as usize)?, self.gaps[at].1));
-        }
-        let text = entry.start as usize + usize::from(entry.stamp);
-        let stamp = self.bytes.get(entry.start as usize..text)?;
-        Some(Item::Line(BatchLine {
-            source: self.sources.get(entry.source as usize)?,
-            channel: entry.channel,
-            stamp,
-            text: self.bytes.get(text..text + entry.text as usize)?,
-            segment: entry.segment,
-        }))
+    pub fn push_gap(&mut self, encoder: &mut Encoder, source: &Rc<Source>, gap: Gap) {
+        encoder.encode_gap(source, gap, &mut self.bytes);
     }
 
     /// Where a stream stands after the lines of this batch.
@@ -136,31 +43,30 @@ impl Batch {
         std::mem::take(&mut self.places)
     }
 
+    /// What is to be written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.bytes.is_empty()
     }
 
-    /// Number of items.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// Number of lines.
+    pub fn lines(&self) -> usize {
+        self.lines
     }
 
-    /// Memory that it holds, in bytes.
+    /// Memory that its lines need, in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
-            + self.entries.len() * size_of::<Entry>()
-            + self.sources.len() * size_of::<Rc<Source>>()
-            + self.gaps.len() * size_of::<(u32, Gap)>()
     }
 
     /// Makes it empty for its next use.
     pub fn clear(&mut self) {
-        let [bytes, entries, sources] = &mut self.usual;
-        bytes.empty(&mut self.bytes);
-        entries.empty(&mut self.entries);
-        sources.empty(&mut self.sources);
-        self.gaps = Vec::new();
+        self.usual.empty(&mut self.bytes);
+        self.lines = 0;
         self.places = Vec::new();
     }
 }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use docklog_protocol::ContainerId;
 
-use super::batch::Source;
 use super::exchange::StreamId;
 use super::selection::Facts;
+use super::source::Source;
 use super::standing::Standing;
 use super::stream::Stream;
 

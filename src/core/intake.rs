@@ -7,14 +7,16 @@ use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 use super::Core;
 use super::Rules;
 use super::audit;
-use super::batch::{Batch, Source};
+use super::batch::Batch;
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
 use super::notice::Notice;
 use super::reader::{News, Reader};
+use super::source::Source;
 use super::stream::{FormatKnown, Phase};
 use super::tally::Tally;
+use crate::encode::Encoder;
 use crate::limits;
 
 impl Core {
@@ -48,10 +50,12 @@ impl Core {
             return self.engine_error(id, record.text);
         }
         (stream.spoke, stream.heard) = (true, true);
+        self.heard = record.stamp.map(|stamp| stamp.time);
         let gaps = self.counts.gaps;
         let mut delivery = Delivery {
             source: &container.source,
             rules: &self.rules,
+            encoder: &mut self.encoder,
             batch: &mut self.batch,
             counts: &mut self.counts,
             tally: &mut stream.tally,
@@ -69,6 +73,14 @@ impl Core {
         } else if stream.live && stream.follow && audit::is_due(stream, &record, self.now) {
             self.audit(id);
         }
+    }
+
+    /// How old the record was that was accepted last; counted once.
+    pub fn age(&mut self) -> Duration {
+        let written = self.heard.take().map_or(i64::MAX, |time| time.unix_nanos());
+        Duration::from_nanos(
+            u64::try_from(self.now.wall.unix_nanos().saturating_sub(written)).unwrap_or_default(),
+        )
     }
 
     /// After each read of a session: what it holds in memory now. `frame`: bytes of a frame that the read has cut.
@@ -125,6 +137,7 @@ impl Core {
         let mut delivery = Delivery {
             source: &container.source,
             rules: &self.rules,
+            encoder: &mut self.encoder,
             batch: &mut self.batch,
             counts: &mut self.counts,
             tally: &mut stream.tally,
@@ -204,6 +217,7 @@ fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now:
 struct Delivery<'a> {
     source: &'a std::rc::Rc<Source>,
     rules: &'a Rules,
+    encoder: &'a mut Encoder,
     batch: &'a mut Batch,
     counts: &'a mut Counts,
     tally: &'a mut Tally,
@@ -221,7 +235,7 @@ impl Delivery<'_> {
             News::Gap(gap) => {
                 self.counts.gaps += 1;
                 self.tally.gaps = self.tally.gaps.saturating_add(1);
-                self.batch.push_gap(self.source, gap);
+                self.batch.push_gap(self.encoder, self.source, gap);
             }
             News::Line(line) => self.line(line),
         }
@@ -235,7 +249,7 @@ impl Delivery<'_> {
             self.tally.healed += 1;
         }
         if self.wanted(line.channel, time) {
-            self.batch.push(self.source, line);
+            self.batch.push(self.encoder, self.source, line);
             self.counts.lines += 1;
             self.counts.bytes += line.text.len() as u64;
             self.tally.lines += 1;

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::batch::Source;
 use super::selection::{Facts, PROJECT, SERVICE, Selection};
+use super::source::Source;
 use crate::limits;
 
 /// What records are to say of their container beside id and name.

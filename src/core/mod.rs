@@ -46,6 +46,7 @@ pub mod retry;
 mod rotation;
 pub mod selection;
 pub mod service;
+pub mod source;
 pub mod standing;
 pub mod status;
 mod stream;
@@ -75,6 +76,7 @@ use service::Service;
 use time::{Mono, Now};
 use timers::{Timer, Timers};
 
+use crate::encode::{Encoder, Look};
 use crate::limits;
 
 /// What the user asked for, as far as decisions depend on it.
@@ -142,8 +144,11 @@ pub struct Core {
     moved: Vec<StreamId>,
     timers: Timers,
     memory: Memory,
+    encoder: Encoder,
     batch: Batch,
     spare: Option<Batch>,
+    /// The time of the record that was accepted last.
+    heard: Option<Timestamp>,
     commands: VecDeque<Command>,
     chance: Chance,
     counts: Counts,
@@ -182,8 +187,10 @@ impl Core {
             opening: 0,
             timers: Timers::default(),
             memory: Memory::default(),
+            encoder: Encoder::json(Look::default()),
             batch: Batch::default(),
             spare: None,
+            heard: None,
             commands: VecDeque::new(),
             chance: Chance::new(seed),
             counts: Counts::default(),
@@ -410,6 +417,11 @@ impl Core {
         self.timers.next()
     }
 
+    /// The lines that are read from now on look so; without it, they are JSON.
+    pub fn set_encoder(&mut self, encoder: Encoder) {
+        self.encoder = encoder;
+    }
+
     /// Takes the lines read since the last call; `None` if there are none. Give it back by [`Core::settle`].
     pub fn take_batch(&mut self) -> Option<Batch> {
         if self.has_no_lines() {
@@ -468,6 +480,9 @@ impl Core {
     }
 
     fn say(&mut self, notice: Notice) {
+        if let Notice::Joined { name } = &notice {
+            self.encoder.expect(name);
+        }
         self.commands.push_back(Command::Say(notice));
     }
 }

@@ -17,13 +17,16 @@ pub struct Load {
     pub records: u32,
     /// Bytes of the connection with most of them.
     pub bytes: usize,
+    /// How old the records of the connection were that is furthest behind.
+    pub age: Duration,
 }
 
 impl Load {
     /// Takes one connection's part into account.
-    pub fn add(&mut self, records: u32, bytes: usize) {
+    pub fn add(&mut self, records: u32, bytes: usize, age: Duration) {
         self.records = self.records.max(records);
         self.bytes = self.bytes.max(bytes);
+        self.age = self.age.max(age);
     }
 }
 
@@ -55,7 +58,10 @@ impl Pace {
         if filled == 0.0 {
             return Duration::ZERO;
         }
-        elapsed.min(Duration::from_secs(1)).mul_f64(FILL / filled).min(self.longest)
+        // Who is behind isn't made to wait: a socket may queue less than we think.
+        let late = load.age > 2 * self.longest + limits::LATE;
+        let longest = if late { self.longest.min(limits::HOLD_OF_LATE) } else { self.longest };
+        elapsed.min(Duration::from_secs(1)).mul_f64(FILL / filled).min(longest)
     }
 }
 
@@ -73,18 +79,24 @@ mod tests {
 
     #[test]
     fn a_steady_flow_is_held_for_the_whole_span() {
-        let load = Load { records: 5, bytes: 700 };
+        let load = Load { records: 5, bytes: 700, age: LONGEST };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), LONGEST);
         assert_eq!(Pace::new(Duration::ZERO).hold(Mono(5 * MS), load), Duration::ZERO);
     }
 
     #[test]
+    fn who_is_behind_is_read_at_once() {
+        let load = Load { records: 2, bytes: 300, age: Duration::from_secs(3) };
+        assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), limits::HOLD_OF_LATE);
+    }
+
+    #[test]
     fn a_flood_shortens_the_hold_until_the_socket_fills_by_a_third() {
         let mut pace = Pace::new(LONGEST);
-        let full = Load { records: limits::SOCKET_CHUNKS, bytes: 40_000 };
+        let full = Load { records: limits::SOCKET_CHUNKS, bytes: 40_000, age: Duration::ZERO };
         let hold = pace.hold(Mono(2 * MS), full);
         assert!(hold > Duration::from_micros(700) && hold < Duration::from_micros(730), "{hold:?}");
-        let large = Load { records: 13, bytes: limits::SOCKET_BYTES };
+        let large = Load { records: 13, bytes: limits::SOCKET_BYTES, ..full };
         assert!(pace.hold(Mono(3 * MS), large) < Duration::from_micros(370));
     }
 }

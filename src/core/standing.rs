@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(played.commands(), ["open Logs(db) tail=1024"], "it follows from that record on");
         played.record("db", "1970-01-01T00:16:39Z");
         played.record("db", "1970-01-01T00:16:41Z");
-        assert_eq!(played.core.take_batch().map(|batch| batch.len()), Some(1));
+        assert_eq!(played.core.take_batch().map(|batch| batch.lines()), Some(1));
         let left = played.reselect(excluding(&[], &["local"]));
         assert_eq!(left, ["close Logs(db)"]);
         assert_eq!((played.core.followed(), played.core.catalogue.count()), (1, 2));

@@ -16,12 +16,12 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use docklog_protocol::Channel;
+use docklog_protocol::{Channel, Line};
 
 use super::Look;
 use super::escape::{ascii_string, string};
-use crate::core::batch::{BatchLine, Source};
 use crate::core::metadata::Field;
+use crate::core::source::Source;
 use crate::core::window::Gap;
 
 /// Encodes lines as JSON objects.
@@ -39,14 +39,15 @@ impl Json {
         Self { look, source: None, container: Vec::new() }
     }
 
-    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
-        self.turn_to(line.source);
-        if line.stamp.is_empty() {
-            out.push(b'{');
-        } else {
-            out.extend_from_slice(b"{\"time\":\"");
-            out.extend_from_slice(line.stamp); // was parsed as RFC 3339: nothing to escape
-            out.extend_from_slice(b"\",");
+    pub(super) fn encode(&mut self, source: &Rc<Source>, line: &Line<'_>, out: &mut Vec<u8>) {
+        self.turn_to(source);
+        match line.stamp {
+            Some(stamp) => {
+                out.extend_from_slice(b"{\"time\":\"");
+                out.extend_from_slice(stamp.bytes()); // was parsed as RFC 3339: nothing to escape
+                out.extend_from_slice(b"\",");
+            }
+            None => out.push(b'{'),
         }
         out.extend_from_slice(&self.container);
         out.extend_from_slice(match line.channel {
@@ -156,7 +157,7 @@ fn escape_all_controls(text: &str, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use docklog_protocol::{ContainerId, Segment};
+    use docklog_protocol::{ContainerId, Segment, Stamp};
 
     use super::*;
 
@@ -165,9 +166,8 @@ mod tests {
         let source = Rc::new(Source { id, name: "we\"b".to_owned(), fields: Vec::new() });
         let stamp = "2026-11-23T20:16:07.727144095Z";
         let mut out = Vec::new();
-        let line =
-            BatchLine { source: &source, channel: Channel::Stderr, stamp: stamp.as_bytes(), text, segment };
-        Json::new(look).encode(&line, &mut out);
+        let line = Line { channel: Channel::Stderr, stamp: Stamp::parse(stamp), text, segment };
+        Json::new(look).encode(&source, &line, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 
@@ -217,10 +217,8 @@ mod tests {
         let mut json = Json::new(Look::default());
         let (mut line, mut gap) = (Vec::new(), Vec::new());
         let stdout = Channel::Stdout;
-        json.encode(
-            &BatchLine { source: &source, channel: stdout, stamp: b"", text: b"", segment: None },
-            &mut line,
-        );
+        let bare = Line { channel: stdout, stamp: None, text: b"", segment: None };
+        json.encode(&source, &bare, &mut line);
         let at = docklog_protocol::Timestamp { seconds: 0, nanos: 5 };
         json.encode_gap(&source, Gap { from: at, to: at }, &mut gap);
         for out in [line, gap] {

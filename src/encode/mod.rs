@@ -8,7 +8,9 @@ mod pretty;
 
 use std::rc::Rc;
 
-use crate::core::batch::{BatchLine, Source};
+use docklog_protocol::Line;
+
+use crate::core::source::Source;
 use crate::core::window::Gap;
 
 /// An output format with its options.
@@ -66,10 +68,10 @@ impl Encoder {
     }
 
     /// Appends one line, with its line end.
-    pub fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+    pub fn encode(&mut self, source: &Rc<Source>, line: &Line<'_>, out: &mut Vec<u8>) {
         match self {
-            Self::Json(json) => json.encode(line, out),
-            Self::Pretty(pretty) => pretty.encode(line, out),
+            Self::Json(json) => json.encode(source, line, out),
+            Self::Pretty(pretty) => pretty.encode(source, line, out),
             Self::Raw(raw) => raw.encode(line, out),
         }
     }

@@ -1,7 +1,9 @@
 //! For people: `name | message`, names aligned and each in a colour of its own that stays the same from run to run.
 
+use docklog_protocol::Line;
+
 use super::{Look, control};
-use crate::core::batch::{BatchLine, Source};
+use crate::core::source::Source;
 use crate::core::window::Gap;
 use crate::limits;
 
@@ -25,8 +27,8 @@ impl Pretty {
         self.width = self.width.max(name.chars().count()).min(limits::NAME_COLUMNS);
     }
 
-    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
-        self.name(line.source, out);
+    pub(super) fn encode(&mut self, source: &Source, line: &Line<'_>, out: &mut Vec<u8>) {
+        self.name(source, out);
         message(self.look, line, out);
     }
 
@@ -62,14 +64,14 @@ impl Raw {
         Self { look }
     }
 
-    pub(super) fn encode(&mut self, line: &BatchLine<'_>, out: &mut Vec<u8>) {
+    pub(super) fn encode(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
         message(self.look, line, out);
     }
 }
 
-fn message(look: Look, line: &BatchLine<'_>, out: &mut Vec<u8>) {
-    if look.timestamps && !line.stamp.is_empty() {
-        out.extend_from_slice(line.stamp);
+fn message(look: Look, line: &Line<'_>, out: &mut Vec<u8>) {
+    if let Some(stamp) = line.stamp.filter(|_| look.timestamps) {
+        out.extend_from_slice(stamp.bytes());
         out.push(b' ');
     }
     if look.visible_control {
@@ -99,7 +101,7 @@ fn colour(source: &Source) -> usize {
 mod tests {
     use std::rc::Rc;
 
-    use docklog_protocol::{Channel, ContainerId};
+    use docklog_protocol::{Channel, ContainerId, Stamp};
 
     use super::super::Encoder;
     use super::*;
@@ -108,9 +110,9 @@ mod tests {
         let id = ContainerId::parse(&"0f".repeat(32)).expect("an id");
         let source = Rc::new(Source { id, name: name.to_owned(), fields: Vec::new() });
         let mut out = Vec::new();
-        let line =
-            BatchLine { source: &source, channel: Channel::Stdout, stamp: b"2026Z", text, segment: None };
-        encoder.encode(&line, &mut out);
+        let stamp = Stamp::parse("2026-11-23T20:16:07Z");
+        let line = Line { channel: Channel::Stdout, stamp, text, segment: None };
+        encoder.encode(&source, &line, &mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -138,6 +140,6 @@ mod tests {
     fn raw_is_the_message_to_the_byte_unless_times_are_wanted() {
         assert_eq!(encode(&mut Encoder::raw(Look::default()), "web", b"\x1b[2Ja\r"), "\x1b[2Ja\r\n");
         let timed = Look { timestamps: true, ..Look::default() };
-        assert_eq!(encode(&mut Encoder::raw(timed), "web", b"a"), "2026Z a\n");
+        assert_eq!(encode(&mut Encoder::raw(timed), "web", b"a"), "2026-11-23T20:16:07Z a\n");
     }
 }

@@ -79,9 +79,11 @@ impl<W: World> Turn<W> {
             per_container: settings.http_per_container,
         };
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
+        let mut core = Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed));
+        core.set_encoder(settings.encoder);
         Self {
             world,
-            core: Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed)),
+            core,
             connections: Table::default(),
             tokens: HashMap::new(),
             web: Web::new(ways),
@@ -91,7 +93,7 @@ impl<W: World> Turn<W> {
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             pace: Pace::new(settings.max_latency),
             load: Load::default(),
-            delivery: Delivery::new(settings.encoder),
+            delivery: Delivery::default(),
             more_to_deliver: false,
             messages,
             news: settings.news,
@@ -170,7 +172,7 @@ impl<W: World> Turn<W> {
                     }
                 }
                 Ready::Accept => self.web.knock(),
-                Ready::Outlet(Outlet::Stdout) => self.delivery.open = true,
+                Ready::Outlet(Outlet::Stdout) => self.delivery.reopen(),
                 Ready::OutletClosed(Outlet::Stdout) => self.closed = Some(0),
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
@@ -198,7 +200,7 @@ impl<W: World> Turn<W> {
     /// takes some, the rest of the round is the next turn's.
     fn run_connections(&mut self) {
         for _ in 0..self.run.len() {
-            if self.delivery.open && self.core.has_full_batch() {
+            if self.delivery.is_open() && self.core.has_full_batch() {
                 return;
             }
             let Some(token) = self.run.pop_front() else { return };
@@ -254,7 +256,7 @@ impl<W: World> Turn<W> {
             }
         };
         if matches!(connection.exchange, Exchange::Logs(_)) {
-            self.load.add(records, total);
+            self.load.add(records, total, self.core.age());
         }
         after
     }
@@ -333,7 +335,7 @@ impl<W: World> Turn<W> {
         if !fixed.is_empty() {
             text.push_str(&format!("; a restart is needed for {}", called(fixed)));
         }
-        self.delivery.set_encoder(settings.encoder);
+        self.core.set_encoder(settings.encoder);
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
@@ -383,9 +385,6 @@ impl<W: World> Turn<W> {
     }
 
     fn say(&mut self, notice: &Notice) {
-        if let Notice::Joined { name } = notice {
-            self.delivery.expect(name);
-        }
         let mut line = Vec::new();
         match notice.weight() {
             Weight::Warning => line.extend_from_slice(b"docklog: "),
@@ -440,7 +439,7 @@ impl<W: World> Turn<W> {
         let (bytes, lines) = self.delivery.undelivered(&mut self.core);
         self.messages.push(
             format!(
-                "docklog: stopped while {} was stalled: {bytes} bytes and {lines} lines were read but not written\n",
+                "docklog: stopped while {} was stalled: {lines} lines, of {bytes} bytes, were read but not written\n",
                 self.way_out()
             )
             .as_bytes(),

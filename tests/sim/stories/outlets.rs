@@ -38,7 +38,7 @@ fn a_stalled_stdout_holds_back_reading_and_loses_nothing() {
 #[test]
 fn discovery_goes_on_while_stdout_stalls() {
     let mut story = Story::calm(Dialect::Docker28);
-    busy(&mut story, 100, 3_000);
+    busy(&mut story, 100, 1_500);
     story.machine.at(500, "stdout stalls", |m| m.stdout.set_rate(m.now, Some(0)));
     story.machine.at(5_000, "short", |m| {
         m.run(plain("short"));

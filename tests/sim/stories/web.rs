@@ -136,7 +136,7 @@ fn an_order_by_http_rotates_every_stream() {
     for stream in state["streams"].as_array().unwrap() {
         assert_eq!((&stream["rotations"], &stream["state"]), (&1.into(), &"live".into()));
         assert!(stream["lines"].as_u64() > Some(400) && stream["rate"].as_f64() > Some(40.0), "{stream}");
-        assert!(stream["lag"].as_f64() < Some(0.01) && stream["place"]["stdout"].is_string(), "{stream}");
+        assert!(stream["lag"].as_f64() < Some(0.025) && stream["place"]["stdout"].is_string(), "{stream}");
     }
 }
 

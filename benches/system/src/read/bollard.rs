@@ -1,18 +1,17 @@
 //! A reader on bollard and tokio, as good as it can reasonably be: one thread, and one buffered writer for all streams, which
-//! is flushed when every stream that was ready has had its turn.
+//! is flushed when nothing else is to be done.
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::{ListContainersOptions, LogsOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
 use serde::Serialize;
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write, stdout};
 use std::os::fd::AsFd;
 use std::pin::pin;
-use std::rc::Rc;
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
 
 /// A line, as docklog tells it.
@@ -25,34 +24,27 @@ struct Line<'a> {
     message: &'a str,
 }
 
-/// Where all lines go.
-struct Output {
-    writer: RefCell<BufWriter<File>>,
-    written: Notify,
-}
-
-impl Output {
-    fn new() -> Self {
-        // Not std's `Stdout`, which would look for the last newline in all that is written.
-        let file = File::from(stdout().as_fd().try_clone_to_owned().unwrap());
-        Self { writer: RefCell::new(BufWriter::with_capacity(64 * 1024, file)), written: Notify::new() }
-    }
-
-    fn flush(&self) {
-        self.writer.borrow_mut().flush().unwrap();
-    }
-}
+/// Where all lines go. (tokio wants it shareable; nobody ever waits for the lock.)
+type Output = Arc<Mutex<BufWriter<File>>>;
 
 /// Reads all containers that the engine lists: their history, or what they write from now on.
 pub(crate) fn run(socket: &str, history: bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, read(socket, history));
+    // Not std's `Stdout`, which would look for the last newline in all that is written.
+    let file = File::from(stdout().as_fd().try_clone_to_owned().unwrap());
+    let output = Arc::new(Mutex::new(BufWriter::with_capacity(64 * 1024, file)));
+    let idle = output.clone();
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || idle.lock().unwrap().flush().unwrap())
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, read(socket, history, &output));
+    output.lock().unwrap().flush().unwrap();
 }
 
-async fn read(socket: &str, history: bool) {
+async fn read(socket: &str, history: bool, output: &Output) {
     let docker = Docker::connect_with_unix(socket, 120, API_DEFAULT_VERSION).unwrap();
     let docker = docker.negotiate_version().await.unwrap();
-    let output = Rc::new(Output::new());
     let mut streams = Vec::new();
     for container in docker.list_containers(None::<ListContainersOptions>).await.unwrap() {
         let (docker, output) = (docker.clone(), output.clone());
@@ -62,18 +54,9 @@ async fn read(socket: &str, history: bool) {
             follow(&docker, &id, name.trim_start_matches('/'), history, &output).await;
         }));
     }
-    let flusher = output.clone();
-    spawn_local(async move {
-        loop {
-            // The first of many lines wakes this; streams that are ready by then come before it in tokio's queue.
-            flusher.written.notified().await;
-            flusher.flush();
-        }
-    });
     for stream in streams {
         stream.await.unwrap();
     }
-    output.flush();
 }
 
 async fn follow(docker: &Docker, id: &str, container: &str, history: bool, output: &Output) {
@@ -86,10 +69,9 @@ async fn follow(docker: &Docker, id: &str, container: &str, history: bool, outpu
         let bytes = record.into_bytes();
         let text = String::from_utf8_lossy(&bytes);
         let (time, message) = text.trim_end().split_once(' ').unwrap_or_default();
-        let mut writer = output.writer.borrow_mut();
+        let mut writer = output.lock().unwrap();
         let line = Line { time, id, container, stream, message };
         serde_json::to_writer(&mut *writer, &line).unwrap();
         writer.write_all(b"\n").unwrap();
-        output.written.notify_one();
     }
 }

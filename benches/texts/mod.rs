@@ -6,11 +6,11 @@ use std::fmt;
 use std::rc::Rc;
 
 /// Bytes of each line's text.
-pub const LENGTH: usize = 100;
+pub(crate) const LENGTH: usize = 100;
 
 /// What lines consist of.
 #[derive(Clone, Copy, Debug)]
-pub enum Text {
+pub(crate) enum Text {
     Plain,
     /// As a JSON logger inside the container makes them: a quote in every ten bytes.
     Escapes,
@@ -46,7 +46,7 @@ impl Text {
 }
 
 /// 500 lines of one container.
-pub fn batch(text: Text) -> Batch {
+pub(crate) fn batch(text: Text) -> Batch {
     let id =
         ContainerId::parse(&"0123456789abcdef".repeat(4)).unwrap_or_else(|| unreachable!("64 hex digits"));
     let source = Rc::new(Source { id, name: "shop-web-1".into(), fields: Vec::new() });

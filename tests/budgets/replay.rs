@@ -78,7 +78,13 @@ impl Canned {
         } else {
             json(format!(r#"[{{"Id":"{ID}","Names":["/web"],"State":"running"}}]"#)).into_bytes().into()
         };
-        self.ready.borrow_mut().push(Ready::Socket { token: self.token, readable: true, writable: false });
+        self.tell();
+    }
+
+    /// Bytes have come.
+    fn tell(&self) {
+        let event = Ready::Socket { token: self.token, readable: true, closed: false, writable: false };
+        self.ready.borrow_mut().push(event);
     }
 }
 
@@ -91,6 +97,9 @@ impl Read for Canned {
         let length = rest.len().min(out.len()).min(QUEUED);
         out[..length].copy_from_slice(&rest[..length]);
         self.read += length;
+        if self.read < self.answer.len() {
+            self.tell(); // the engine fills up what was taken
+        }
         Ok(length)
     }
 }
@@ -120,7 +129,7 @@ impl World for Replay {
 
     fn connect(&mut self, token: Token, _: Urgency) -> io::Result<Canned> {
         let (ready, log) = (Rc::clone(&self.ready), Rc::clone(&self.log));
-        ready.borrow_mut().push(Ready::Socket { token, readable: false, writable: true });
+        ready.borrow_mut().push(Ready::Socket { token, readable: false, closed: false, writable: true });
         Ok(Canned { token, ready, log, request: Vec::new(), answer: Rc::default(), read: 0 })
     }
 

@@ -17,6 +17,7 @@ docklog-bench: measures docklog against other readers of Docker's logs
   --rounds N            turns that each reader has in a workload (5)
   --quick               small and short: whether it works, not how fast it is
   --docklog NAME=PATH   a docklog to measure; may be given several times (that of this tree, built anew)
+  --simulated PATH      the simulated engine (examples/engine of this tree, built anew)
   --engine NAME         which real engine: docker-20 or docker-28 (docker-28)
   --out FILE            write a copy there, with date and machine, and a plot beside it (FILE with .svg)
 
@@ -57,6 +58,7 @@ impl Options {
                 Long("rounds") => options.rounds = args.value()?.parse::<usize>()?.max(1),
                 Long("quick") => options.quick = true,
                 Long("docklog") => options.docklogs.push(named(&args.value()?.string()?)?),
+                Long("simulated") => options.simulated = Some(args.value()?.into()),
                 Long("engine") => options.version = version(&args.value()?.string()?)?,
                 Long("out") => options.out = Some(args.value()?.into()),
                 Long("help") => {
@@ -70,7 +72,7 @@ impl Options {
             let built = build(&["--bin", "docklog"], "docklog").ok_or("docklog can't be built")?;
             options.docklogs.push(("docklog".into(), built));
         }
-        if options.workloads.contains('d') {
+        if options.workloads.contains('d') && options.simulated.is_none() {
             options.simulated = build(&["--example", "engine"], "examples/engine");
         }
         Ok(Some(options))

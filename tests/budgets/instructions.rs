@@ -40,8 +40,8 @@ fn build() -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).unwrap();
     let messages = messages.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let program = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    program.last().unwrap()
+    let mut programs = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    programs.next().unwrap()
 }
 
 fn instructions(program: &str, what: &str, times: u64) -> u64 {

@@ -59,7 +59,7 @@ impl Reader {
     pub(crate) fn docklogs(options: &Options, args: &[&str]) -> Vec<Self> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let reader = |(name, program): &(String, PathBuf)| {
-            let name = [&[name.clone()], &args[..]].concat().join(" ");
+            let name = [std::slice::from_ref(name), &args[..]].concat().join(" ");
             Self { name, kind: Kind::Docklog { program: program.clone(), args: args.clone() } }
         };
         options.docklogs.iter().map(reader).collect()

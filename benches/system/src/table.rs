@@ -59,7 +59,7 @@ impl Report {
             let plot = out.with_extension("svg");
             fs::write(&plot, svg).unwrap();
             let name = plot.file_name().unwrap().to_string_lossy();
-            let _ = write!(self.text, "![CPU time per line and memory against streams]({name})\n");
+            let _ = writeln!(self.text, "![CPU time per line and memory against streams]({name})");
         }
         fs::write(out, self.text.trim_end().to_owned() + "\n").unwrap();
     }

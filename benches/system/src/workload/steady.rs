@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const CONTAINERS: usize = 50;
 
 /// After its start a reader finds its containers; that isn't counted.
-const WARM_UP: Duration = Duration::from_secs(3);
+const WARM_UP: Duration = Duration::from_secs(5);
 
 /// A span of a reader's life.
 pub(crate) struct Sample {
@@ -107,14 +107,17 @@ pub(crate) fn measure(
     ];
     let mut table = Table::new(title, &columns);
     for (reader, samples) in readers.iter().zip(&samples) {
-        let of = |figure: fn(&Sample) -> f64, digits| spread(samples.iter().map(figure), digits);
+        // Nobody has no figures of its own.
+        let of = |figure: fn(&Sample) -> f64, digits| {
+            spread(samples.iter().filter(|sample| sample.memory > 0).map(figure), digits)
+        };
         let calls = calls(reader, scene.source, seconds.min(5.0)).map(|calls| calls / seconds.min(5.0));
         let (out, lost, latency) = observed(reader, scene.source, seconds);
         table.row(
             &reader.name,
             vec![
                 of(|sample| sample.used.cpu / sample.seconds * 1e2, 1),
-                of(|sample| sample.engine / sample.seconds * 1e2, 0),
+                spread(samples.iter().map(|sample| sample.engine / sample.seconds * 1e2), 0),
                 of(|sample| sample.used.wakeups as f64 / sample.seconds, 0),
                 maybe(calls.map(|calls| calls / scene.rate * 1e3), 0),
                 of(|sample| sample.memory as f64 / 1024.0, 2),

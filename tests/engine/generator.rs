@@ -15,6 +15,8 @@
 //! binary              bytes that are no text
 //! endless BYTES       one line of so many bytes, without newline
 //! clock N RATE        lines on stdout that hold the time of their writing, in nanoseconds
+//! stamped KEY N PACE  N lines (0: without end) of 100 bytes, PACE a minute (0: full speed), every tenth on stderr: KEY, the
+//!                     line's number on its channel, and the time of its writing
 //! await               wait until somebody makes the file /scene/go
 //! hold                stay until killed
 //! ```
@@ -47,6 +49,12 @@ fn main() {
     let run = count_start();
     let mut args = std::env::args().skip(1);
     while let Some(step) = args.next() {
+        if step == "stamped" {
+            let key = args.next().expect("a key");
+            let mut number = || args.next().and_then(|n| n.parse::<u64>().ok()).expect("a number");
+            stamped(&key, number(), number());
+            continue;
+        }
         let mut number = || args.next().and_then(|n| n.parse::<u64>().ok()).expect("a number");
         match step.as_str() {
             "delay" => sleep(Duration::from_millis(number())),
@@ -155,6 +163,29 @@ fn clock(count: u64, rate: u64) {
         pace(start, number, rate);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_nanos();
         put(&stdout(), format!("CLK {now} {number:06}\n").as_bytes());
+    }
+}
+
+/// What `docklog-bench` counts: `@KEY o 17 1795464967000000000 xxx…`.
+fn stamped(key: &str, count: u64, a_minute: u64) {
+    let start = Instant::now();
+    let (mut out, mut err) = (0, 0);
+    for number in 1..=if count == 0 { u64::MAX } else { count } {
+        if a_minute > 0 {
+            let due = Duration::from_nanos((u128::from(number) * 60_000_000_000 / u128::from(a_minute)) as u64);
+            sleep((start + due).saturating_duration_since(Instant::now()));
+        }
+        let on_stderr = number % 10 == 0;
+        let on_channel = if on_stderr { &mut err } else { &mut out };
+        *on_channel += 1;
+        let mark = if on_stderr { 'e' } else { 'o' };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_nanos();
+        let line = format!("{:x<100}\n", format!("@{key} {mark} {on_channel} {now} "));
+        if on_stderr {
+            stderr().write_all(line.as_bytes()).expect("write"); // not buffered
+        } else {
+            stdout().write_all(line.as_bytes()).expect("write"); // buffered by lines
+        }
     }
 }
 

@@ -15,17 +15,20 @@ pub(crate) fn archive() -> &'static [u8] {
     ARCHIVE.get_or_init(|| tar(&[(GENERATOR.trim_start_matches('/'), fs::read(generator()).unwrap())]))
 }
 
-/// The compiled generator: kept in the target folder, under a name that changes with its source.
+/// The compiled generator: kept beside this program, under a name that changes with its source.
 fn generator() -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (include_str!("generator.rs"), include_str!("pattern.rs")).hash(&mut hasher);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("generator-{:016x}", hasher.finish()));
+    let path = std::env::current_exe().unwrap().with_file_name(format!("generator-{:016x}", hasher.finish()));
     if path.exists() {
         return path;
     }
     // Compiled beside and then renamed: a broken-off run leaves no half program under the name.
     let new = path.with_extension(std::process::id().to_string());
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/generator.rs");
+    // The benchmark of the whole system uses this, too, from a crate further down.
+    let roots = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut sources = roots.map(|root| root.join("tests/engine/generator.rs"));
+    let source = sources.find(|path| path.exists()).unwrap();
     let status = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .args([
             "--edition=2024",

@@ -1,31 +1,34 @@
 //! What it costs to write lines in each format: `cargo bench --bench encode`.
 //!
-//! A pass is 500 lines of 100 bytes; bytes a second are those of their text.
+//! A pass is 500 lines of 100 bytes; bytes a second are those of their text. Reading the stamp is a part of it.
 
 mod texts;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use docklog::core::batch::{Batch, Item};
 use docklog::encode::{Encoder, Look};
-use texts::{Text, batch};
+use docklog_protocol::{Channel, Line, Stamp};
+use texts::{Text, source};
 
 fn main() {
     divan::main();
 }
 
+/// Of one container.
+const LINES: usize = 500;
+
 const TEXTS: [Text; 4] = [Text::Plain, Text::Escapes, Text::NonAscii, Text::NotUtf8];
 
 fn encode(bencher: Bencher<'_, '_>, text: Text, encoder: fn(Look) -> Encoder, look: Look) {
-    let batch: Batch = batch(text);
+    let (source, bytes) = (source(), text.bytes());
     let (mut encoder, mut out) = (encoder(look), Vec::with_capacity(1 << 20));
-    let bencher = bencher.counter(BytesCount::new(batch.len() * texts::LENGTH));
-    bencher.counter(ItemsCount::new(batch.len())).bench_local(|| {
+    let bencher = bencher.counter(BytesCount::new(LINES * texts::LENGTH));
+    bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
         out.clear();
-        for index in 0..batch.len() {
-            if let Some(Item::Line(line)) = batch.get(index) {
-                encoder.encode(&line, &mut out);
-            }
+        for number in 0..LINES {
+            let channel = if number % 10 == 9 { Channel::Stderr } else { Channel::Stdout };
+            let stamp = Stamp::parse("2026-11-23T20:16:07.727144095Z");
+            encoder.encode(&source, &Line { channel, stamp, text: &bytes, segment: None }, &mut out);
         }
         black_box(out.len())
     });

@@ -1,7 +1,7 @@
 //! Lines to encode.
 
-use docklog::core::batch::{Batch, Source};
-use docklog_protocol::{Channel, ContainerId, Line, Stamp, Timestamp};
+use docklog::core::source::Source;
+use docklog_protocol::ContainerId;
 use std::fmt;
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Text {
 }
 
 impl Text {
-    fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         let mut bytes = match self {
             Text::Plain => "GET /orders/17 200 3ms ".repeat(5).into_bytes(),
             Text::Escapes => "{\"level\":\"info\",\"at\":17,\t\"order\":\"x\"} ".repeat(3).into_bytes(),
@@ -45,18 +45,9 @@ impl Text {
     }
 }
 
-/// 500 lines of one container.
-pub(crate) fn batch(text: Text) -> Batch {
+/// A container.
+pub(crate) fn source() -> Rc<Source> {
     let id =
         ContainerId::parse(&"0123456789abcdef".repeat(4)).unwrap_or_else(|| unreachable!("64 hex digits"));
-    let source = Rc::new(Source { id, name: "shop-web-1".into(), fields: Vec::new() });
-    let raw = "2026-11-23T20:16:07.727144095Z";
-    let stamp = Timestamp::parse(raw).map(|time| Stamp { time, raw });
-    let bytes = text.bytes();
-    let mut batch = Batch::default();
-    for number in 0..500 {
-        let channel = if number % 10 == 9 { Channel::Stderr } else { Channel::Stdout };
-        batch.push(&source, &Line { channel, stamp, text: &bytes, segment: None });
-    }
-    batch
+    Rc::new(Source { id, name: "shop-web-1".into(), fields: Vec::new() })
 }

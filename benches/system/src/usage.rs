@@ -68,14 +68,17 @@ pub(crate) fn peak(pid: u32) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// dockerd, containerd and its shims; not what runs in the containers, which doesn't inherit their environment.
+/// dockerd and containerd. Not the shims, which copy what containers write, whoever reads it; and not what runs in the
+/// containers, which doesn't inherit this environment.
 pub(crate) fn engine_processes(mark: &str) -> Vec<u32> {
     let variable = format!("DOCKLOG_TEST_ENGINE={mark}");
     let pids = fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|text| text == variable.as_bytes())
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let marked = environment.split(|byte| *byte == 0).any(|text| text == variable.as_bytes());
+        marked && !name.starts_with("containerd-shim")
     })
     .collect()
 }

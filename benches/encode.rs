@@ -21,13 +21,13 @@ const TEXTS: [Text; 4] = [Text::Plain, Text::Escapes, Text::NonAscii, Text::NotU
 
 fn encode(bencher: Bencher<'_, '_>, text: Text, encoder: fn(Look) -> Encoder, look: Look) {
     let (source, bytes) = (source(), text.bytes());
+    let stamp = Stamp::parse("2026-11-23T20:16:07.727144095Z");
     let (mut encoder, mut out) = (encoder(look), Vec::with_capacity(1 << 20));
     let bencher = bencher.counter(BytesCount::new(LINES * texts::LENGTH));
     bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
         out.clear();
         for number in 0..LINES {
             let channel = if number % 10 == 9 { Channel::Stderr } else { Channel::Stdout };
-            let stamp = Stamp::parse("2026-11-23T20:16:07.727144095Z");
             encoder.encode(&source, &Line { channel, stamp, text: &bytes, segment: None }, &mut out);
         }
         black_box(out.len())

@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     let trials = vec![
         counted("bytes_per_stream", memory::per_stream),
         counted("syscalls_per_1000_lines", syscalls::per_thousand_lines),
-        with_valgrind("instructions_of_the_decoder", || instructions::per_record("decoder")),
-        with_valgrind("instructions_of_the_pipeline", || instructions::per_record("pipeline")),
+        with_valgrind("instructions_of_the_decoder", instructions::of_the_decoder),
+        with_valgrind("instructions_of_the_pipeline", instructions::of_the_pipeline),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

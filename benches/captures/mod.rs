@@ -16,10 +16,28 @@ pub(crate) const LINES: usize = 500;
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// A chunked response whose body comes so often.
-pub(crate) fn repeated(capture: &[u8], times: usize) -> Vec<u8> {
-    let head = capture.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 4);
-    let (head, body) = capture.split_at(head);
-    let body = body.strip_suffix(LAST_CHUNK).unwrap_or(body);
-    [head, &body.repeat(times), LAST_CHUNK].concat()
+/// A chunked response whose body comes so often. Nothing is copied for it: whoever counts instructions would count that, too.
+#[derive(Clone, Copy)]
+pub(crate) struct Repeated {
+    head: &'static [u8],
+    body: &'static [u8],
+    times: usize,
+}
+
+impl Repeated {
+    /// This recorded response, longer.
+    pub(crate) fn new(capture: &'static [u8], times: usize) -> Self {
+        let head = capture.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 4);
+        let (head, body) = capture.split_at(head);
+        Self { head, body: body.strip_suffix(LAST_CHUNK).unwrap_or(body), times }
+    }
+
+    /// What stands at this offset, up to the next seam; empty at the end.
+    pub(crate) fn at(&self, offset: usize) -> &'static [u8] {
+        let Some(in_bodies) = offset.checked_sub(self.head.len()) else { return &self.head[offset..] };
+        if in_bodies < self.body.len() * self.times {
+            return &self.body[in_bodies % self.body.len()..];
+        }
+        LAST_CHUNK.get(in_bodies - self.body.len() * self.times..).unwrap_or_default()
+    }
 }

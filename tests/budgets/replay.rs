@@ -1,6 +1,7 @@
 //! All of docklog on a machine that does next to nothing: an engine of canned answers with one container, and an outlet
-//! that counts lines. What it costs is what docklog costs.
+//! that takes everything. What it costs is what docklog costs.
 
+use crate::captures::Repeated;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
@@ -22,32 +23,49 @@ const QUEUED: usize = 39 * 1024;
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Runs docklog on this log response until it ends; the lines that came out.
-pub(crate) fn run(log: Vec<u8>) -> usize {
+/// Runs docklog on this log response until it ends; what came out, as `measure` sees it write by write.
+pub(crate) fn run(log: Repeated, measure: fn(&[u8]) -> usize) -> usize {
     let flags = args::parse(["-o", "json", "--tail", "all", "--no-follow"]).unwrap();
     let settings = Settings::new(&flags, &Values::default(), &Surroundings::default()).unwrap();
-    let lines: Rc<Cell<usize>> = Rc::default();
-    let machine = Replay { log: log.into(), ready: Rc::default(), now: 0, lines: Rc::clone(&lines) };
+    let out: Rc<Cell<usize>> = Rc::default();
+    let machine = Replay { log, ready: Rc::default(), now: 0, out: Rc::clone(&out), measure };
     let code = Turn::new(settings, Saved::default(), machine, Messages::default()).run();
     assert_eq!(code, 0, "docklog fails");
-    lines.take()
+    out.take()
 }
 
 struct Replay {
-    log: Rc<[u8]>,
+    log: Repeated,
     /// What the next wait tells.
     ready: Rc<RefCell<Vec<Ready>>>,
     now: u64,
-    lines: Rc<Cell<usize>>,
+    out: Rc<Cell<usize>>,
+    measure: fn(&[u8]) -> usize,
+}
+
+/// What is read from a connection.
+enum Answer {
+    Text(String),
+    Log(Repeated),
+}
+
+impl Answer {
+    /// What stands at this offset; empty at the end.
+    fn at(&self, offset: usize) -> &[u8] {
+        match self {
+            Self::Text(text) => &text.as_bytes()[offset..],
+            Self::Log(log) => log.at(offset),
+        }
+    }
 }
 
 /// A connection to the canned engine.
 struct Canned {
     token: Token,
     ready: Rc<RefCell<Vec<Ready>>>,
-    log: Rc<[u8]>,
+    log: Repeated,
     request: Vec<u8>,
-    answer: Rc<[u8]>,
+    answer: Answer,
     read: usize,
 }
 
@@ -60,23 +78,23 @@ impl Canned {
             return;
         };
         let path = String::from_utf8_lossy(path).into_owned();
-        let json = |body: String| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let json = |body: String| {
+            Answer::Text(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        };
         self.answer = if path.contains("/logs") {
-            Rc::clone(&self.log)
+            Answer::Log(self.log)
         } else if path.contains("/events") {
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"[..].into()
+            Answer::Text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".into())
         } else if path.ends_with("/version") {
             json(r#"{"Version":"28.5.2","ApiVersion":"1.51","MinAPIVersion":"1.24"}"#.into())
-                .into_bytes()
-                .into()
         } else if path.contains(ID) {
+            let state = r#"{"Running":true,"StartedAt":"2026-11-23T20:00:00Z"}"#;
+            let host = r#"{"LogConfig":{"Type":"json-file"}}"#;
             json(format!(
-                r#"{{"Id":"{ID}","Name":"/web","Config":{{"Tty":false}},"State":{{"Running":true,"StartedAt":"2026-11-23T20:00:00Z"}},"HostConfig":{{"LogConfig":{{"Type":"json-file"}}}}}}"#
+                r#"{{"Id":"{ID}","Name":"/web","Config":{{"Tty":false}},"State":{state},"HostConfig":{host}}}"#
             ))
-            .into_bytes()
-            .into()
         } else {
-            json(format!(r#"[{{"Id":"{ID}","Names":["/web"],"State":"running"}}]"#)).into_bytes().into()
+            json(format!(r#"[{{"Id":"{ID}","Names":["/web"],"State":"running"}}]"#))
         };
         self.tell();
     }
@@ -90,14 +108,14 @@ impl Canned {
 
 impl Read for Canned {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.answer[self.read..];
+        let rest = self.answer.at(self.read);
         if rest.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let length = rest.len().min(out.len()).min(QUEUED);
         out[..length].copy_from_slice(&rest[..length]);
         self.read += length;
-        if self.read < self.answer.len() {
+        if !self.answer.at(self.read).is_empty() {
             self.tell(); // the engine fills up what was taken
         }
         Ok(length)
@@ -128,9 +146,9 @@ impl World for Replay {
     }
 
     fn connect(&mut self, token: Token, _: Urgency) -> io::Result<Canned> {
-        let (ready, log) = (Rc::clone(&self.ready), Rc::clone(&self.log));
+        let (ready, log) = (Rc::clone(&self.ready), self.log);
         ready.borrow_mut().push(Ready::Socket { token, readable: false, closed: false, writable: true });
-        Ok(Canned { token, ready, log, request: Vec::new(), answer: Rc::default(), read: 0 })
+        Ok(Canned { token, ready, log, request: Vec::new(), answer: Answer::Text(String::new()), read: 0 })
     }
 
     fn accept(&mut self, _: Token) -> io::Result<Canned> {
@@ -150,8 +168,7 @@ impl World for Replay {
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
         if outlet == Outlet::Stdout {
-            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-            self.lines.set(self.lines.get() + lines);
+            self.out.set(self.out.get() + (self.measure)(bytes));
         } else {
             io::stderr().write_all(bytes)?;
         }

@@ -29,7 +29,7 @@ Load:
       --stderr SHARE           of the lines [0.1]
       --tty SHARE              of the containers [0]
       --history N              lines that each log holds at the start [0]
-      --keep N                 lines of a log that new readers find at least; older ones go [1000, or the history]
+      --keep N                 lines of a log that new readers find at least; older ones go [100 to 1000, by memory]
       --log-size BYTES         max-size of a log file: it is rotated by the engine [off]
       --log-files N            max-file [2]
       --jobs SPAN              that often a container starts, writes three lines, ends and is removed
@@ -182,9 +182,10 @@ impl Options {
         self.log_size.map(|max_size| Rotation { max_size, max_file: self.log_files })
     }
 
-    /// Lines that a log keeps. Where the engine rotates its files, that decides.
+    /// Lines that a log keeps, some million of them in all. Where the engine rotates its files, that decides.
     pub(crate) fn keep(&self) -> Option<usize> {
-        self.keep.or((self.log_size.is_none()).then_some(self.history.max(1000)))
+        let fair = (1_000_000 / self.containers.max(1)).clamp(100, 1000).max(self.history);
+        self.keep.or(self.log_size.is_none().then_some(fair))
     }
 
     /// What strikes log responses.

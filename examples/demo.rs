@@ -12,7 +12,7 @@ mod serve;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
     std::process::exit(code?);
 }
 
-fn show(socket: &PathBuf) -> io::Result<i32> {
+fn show(socket: &Path) -> io::Result<i32> {
     let server = Server::new(socket, engine(), Faults::new(0))?;
     eprintln!("demo: docklog follows a simulated engine at {} for {} s", socket.display(), SHOW.as_secs());
     let _engine = std::thread::Builder::new().name("engine".into()).spawn(move || {

@@ -17,8 +17,10 @@ mod harness;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+type Property = fn(&[u8]);
+
 /// All targets of `fuzz/`.
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+const TARGETS: [(&str, Property); 7] = [
     ("session", harness::session_from),
     ("lines", harness::lines_from),
     ("bodies", harness::bodies_from),

@@ -24,7 +24,7 @@ use docklog_protocol::{ContainerId, Document, EngineKind, Listed, Progress, Time
 /// with all that was kept for it.
 pub fn property(data: &[u8]) {
     let Some((&[choices, a, b], sent)) = data.split_first_chunk() else { return };
-    let containers = [0, 1, 5, 120][usize::from(choices & 3)];
+    let containers = [0, 1, 5, 40][usize::from(choices & 3)];
     let mut house = House::new(choices & 4 == 0, containers);
     let mut client = house.visit();
     let mut cuts = [a, b, 255].map(|cut| usize::from(cut) + 1).into_iter().cycle();

@@ -26,7 +26,8 @@ impl Chance {
     /// Each choice takes a byte of these, or two where there is much to choose from.
     #[allow(dead_code, reason = "for the fuzz target")]
     pub fn of(bytes: &[u8]) -> Self {
-        Chance { bytes: bytes.to_vec().into_iter(), ..Chance::new(bytes.len() as u64) }
+        let (seed, bytes) = (bytes.len() as u64, Vec::from(bytes));
+        Chance { bytes: bytes.into_iter(), ..Chance::new(seed) }
     }
 
     fn next(&mut self) -> u64 {

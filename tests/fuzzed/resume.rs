@@ -10,7 +10,7 @@ use history::{Chance, History, Traits};
 /// Whatever happens to a log and its sessions, each line comes once and in order, or a gap is told.
 pub fn property(data: &[u8]) {
     let mut chance = Chance::of(data);
-    let traits = Traits::draw(&mut chance);
+    let traits = Traits::draw(&mut chance).that_can_be_told();
     let mut history = History::new(chance, traits);
     history.run();
     if let Err(what) = verdict::check(&history) {

@@ -98,6 +98,19 @@ impl Traits {
     }
 }
 
+impl Traits {
+    /// Leaves out what can't be told: where the last line was deleted only time decides, so what is written after that must not
+    /// bear an older time than it, be it by disorder between the channels or as the rest of a line begun before. The sweep
+    /// has both; its seeds don't meet the case, but whoever searches for trouble does.
+    #[allow(dead_code, reason = "for the fuzz target")]
+    pub fn that_can_be_told(mut self) -> Self {
+        if self.deletions {
+            (self.inversion, self.long) = (0, false);
+        }
+        self
+    }
+}
+
 /// A record of the log.
 #[derive(Clone)]
 pub struct Entry {

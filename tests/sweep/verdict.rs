@@ -4,31 +4,19 @@ use std::collections::BTreeSet;
 
 use super::history::{Given, History};
 
-/// A line as it was written.
-struct Written {
-    number: usize,
-    text: Vec<u8>,
-    /// All of it is wanted.
-    whole: bool,
-}
-
-/// The lines of a channel, as written, from the first of which something is wanted.
-fn written(history: &History, channel: usize) -> Vec<Written> {
-    let mut lines: Vec<(Written, bool)> = Vec::new();
+/// The lines of a channel, as written, from the first that is wanted.
+fn written(history: &History, channel: usize) -> Vec<(usize, Vec<u8>)> {
+    let mut lines: Vec<(usize, Vec<u8>, bool)> = Vec::new();
     for (at, entry) in history.log.iter().enumerate().filter(|(_, entry)| entry.channel == channel) {
-        let wanted = at >= history.wanted_from;
-        match lines.last_mut().filter(|line| line.0.number == entry.line) {
+        match lines.last_mut().filter(|line| line.0 == entry.line) {
             Some(line) => {
-                line.0.text.extend_from_slice(&entry.text);
-                line.1 |= wanted;
+                line.1.extend_from_slice(&entry.text);
+                line.2 |= at >= history.wanted_from;
             }
-            None => {
-                let line = Written { number: entry.line, text: entry.text.clone(), whole: wanted };
-                lines.push((line, wanted));
-            }
+            None => lines.push((entry.line, entry.text.clone(), at >= history.wanted_from)),
         }
     }
-    lines.into_iter().filter(|line| line.1).map(|line| line.0).collect()
+    lines.into_iter().filter(|line| line.2).map(|line| (line.0, line.1)).collect()
 }
 
 /// What came out, with segments of one line put together again.
@@ -75,7 +63,7 @@ pub fn check(history: &History) -> Result<(), String> {
                 Given::Line { text, .. } => text,
             };
             loop {
-                let Some(Written { number, text: expected, whole }) = written.get(next) else {
+                let Some((number, expected)) = written.get(next) else {
                     return Err(format!("channel {channel}: a line too many, or too late: {}", show(text)));
                 };
                 next += 1;
@@ -86,9 +74,7 @@ pub fn check(history: &History) -> Result<(), String> {
                 if !torn {
                     return Err(format!("channel {channel}: instead of line {number} came {}", show(text)));
                 }
-                // Excused: of a line that began before what is wanted, the rest may go untold. (Where its place is lost,
-                // time decides, and the rest bears the time of the beginning.)
-                missed = missed.or(whole.then_some(*number));
+                missed = Some(*number);
             }
             if let Some(number) = missed.take()
                 && !told
@@ -98,8 +84,7 @@ pub fn check(history: &History) -> Result<(), String> {
             }
             told = false;
         }
-        if let Some(Written { number, .. }) =
-            written[next..].iter().find(|line| !doubtful.contains(&(channel, line.number)))
+        if let Some((number, _)) = written[next..].iter().find(|line| !doubtful.contains(&(channel, line.0)))
         {
             return Err(format!("channel {channel}: line {number} never came"));
         }

@@ -23,11 +23,11 @@ def choices(vector, head):
     return next(byte for byte in range(least, 256) if byte % 3 == tty and byte // 3 % 4 == head)
 
 
-for path in glob.glob(f"{HERE}/../protocol/vectors/*.json"):
-    name = os.path.basename(path).removesuffix(".json")
-    with open(path, encoding="utf-8") as file:
+for path in glob.glob(f"{HERE}/../protocol/vectors/*.resp"):
+    name = os.path.basename(path).removesuffix(".resp")
+    with open(path.removesuffix("resp") + "json", encoding="utf-8") as file:
         vector = json.load(file)
-    with open(f"{path.removesuffix('.json')}.resp", "rb") as file:
+    with open(path, "rb") as file:
         response = file.read()
     body = response.partition(b"\r\n\r\n")[2]
     if vector["kind"] != "logs":

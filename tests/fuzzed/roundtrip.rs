@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use docklog::core::batch::{Batch, Item, Source};
 use docklog::core::metadata::Field;
 use docklog::encode::{Encoder, Look};
-use docklog_protocol::{Channel, ContainerId, Finished, Format, Line, Record, Session, limits};
+use docklog_protocol::{Channel, ContainerId, Finished, Format, Line, Record, Session, Stamp, limits};
 use serde_json::Value;
 
 /// A record that an engine sends.
@@ -103,7 +103,7 @@ fn decode(mut response: &[u8], cuts: &[usize], timestamps: bool) -> Vec<Sent> {
         let Record { channel, stamp, text, part } = record;
         decoded.push(Sent {
             channel,
-            stamp: stamp.map(|stamp| stamp.raw.to_owned()),
+            stamp: stamp.map(|stamp| stamp.raw().to_owned()),
             text: text.to_vec(),
             part,
         });
@@ -127,9 +127,7 @@ fn printed(records: &[Sent], visible_control: bool, name: &str) {
     let mut encoder = Encoder::json(Look { visible_control, ..Look::default() });
     // What the engine says is no line of a container.
     for record in records.iter().filter(|record| record.channel != Channel::Engine) {
-        let stamp = record.stamp.as_ref().and_then(|raw| {
-            docklog_protocol::Timestamp::parse(raw).map(|time| docklog_protocol::Stamp { raw, time })
-        });
+        let stamp = record.stamp.as_deref().and_then(Stamp::parse);
         let line = Line { channel: record.channel, stamp, text: &record.text, segment: None };
         let mut batch = Batch::default();
         batch.push(&source, &line);

@@ -75,7 +75,6 @@ pub(crate) fn engine(options: &Options) -> SimEngine {
     let mut text = Text { length: options.line_bytes, line: Vec::new() };
     for container in 0..options.containers {
         let mut spec = Spec::named(&format!("c{container:05}"));
-        // The first of each hundred or so, in even steps.
         spec.tty = is_of_share(container as u64, options.tty);
         spec.rotation = options.rotation();
         engine.run(began, spec);

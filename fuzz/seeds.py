@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the seeds of both targets from protocol/vectors: corpus/session and corpus/lines."""
+"""Makes seeds from protocol/vectors: corpus/session, corpus/lines and corpus/bodies. Those of the other targets are made by hand, and
+stand in regressions/."""
 
 import glob
 import json
@@ -22,15 +23,19 @@ def choices(vector, head):
     return next(byte for byte in range(least, 256) if byte % 3 == tty and byte // 3 % 4 == head)
 
 
-for path in glob.glob(f"{HERE}/../protocol/vectors/*.json"):
-    name = os.path.basename(path).removesuffix(".json")
-    with open(path, encoding="utf-8") as file:
+for path in glob.glob(f"{HERE}/../protocol/vectors/*.resp"):
+    name = os.path.basename(path).removesuffix(".resp")
+    with open(path.removesuffix("resp") + "json", encoding="utf-8") as file:
         vector = json.load(file)
-    with open(f"{path.removesuffix('.json')}.resp", "rb") as file:
+    with open(path, "rb") as file:
         response = file.read()
-    if vector["kind"] != "logs":
-        continue
     body = response.partition(b"\r\n\r\n")[2]
+    if vector["kind"] != "logs":
+        # As bodies_from() reads it: an array or values, what of the head is given, and cuts.
+        split = 4 * (vector["kind"] == "events")
+        put("bodies", f"{name}-whole", bytes([split, 1, 1, 1]) + response)
+        put("bodies", f"{name}-body", bytes([split + 1, 3, 2, 1]) + body)
+        continue
     put("session", f"{name}-whole", bytes([choices(vector, 0), 1, 7, 50, 200]) + response)
     put("session", f"{name}-body", bytes([choices(vector, 1), 3, 1, 90, 16]) + body)
     # As lines_from() reads it: lines for a terminal.

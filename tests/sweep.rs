@@ -12,7 +12,7 @@ mod history;
 #[path = "sweep/verdict.rs"]
 mod verdict;
 
-use history::{History, Traits};
+use history::{Chance, History, Traits};
 use verdict::check;
 
 const HISTORIES: u64 = 100_000;
@@ -25,11 +25,15 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
+fn history(seed: u64) -> History {
+    History::new(Chance::new(seed), Traits::draw(&mut Chance::new(seed ^ 0x5eed)))
+}
+
 #[test]
 fn no_history_loses_or_doubles_a_line() {
     let (mut lines, mut sessions, mut gaps) = (0, 0, 0);
     for seed in seeds() {
-        let mut history = History::new(seed, Traits::of(seed));
+        let mut history = history(seed);
         history.run();
         if let Err(what) = check(&history) {
             panic!(
@@ -49,7 +53,7 @@ fn no_history_loses_or_doubles_a_line() {
 #[test]
 fn the_obvious_rule_fails() {
     let failed = (0..2_000).filter(|&seed| {
-        let mut history = History::new(seed, Traits::of(seed));
+        let mut history = history(seed);
         history.by_time_alone = true;
         history.run();
         check(&history).is_err()

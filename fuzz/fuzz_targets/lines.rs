@@ -1,7 +1,7 @@
 //! No byte of a line is lost, doubled or misplaced, however a proxy cuts a TTY stream and however parts follow.
 #![no_main]
 
-#[allow(dead_code, reason = "the other target's properties")]
+#[allow(dead_code, reason = "the other targets' properties")]
 #[path = "../../protocol/tests/harness/mod.rs"]
 mod harness;
 

@@ -277,6 +277,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "megabytes, byte by byte")]
     fn a_value_that_is_too_long_is_skipped() {
         let fits = format!("{{\"{}\":0}}", "x".repeat(limits::JSON_ITEM - 6));
         let long = format!("{{\"{}\":0}}", "x".repeat(limits::JSON_ITEM - 5));

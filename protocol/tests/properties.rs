@@ -54,13 +54,35 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
     vec(word, 0..60).prop_map(|words| words.concat())
 }
 
+/// What lists and events are made of, in any order.
+fn json() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        4 => Just(b"{\"a\":1}".to_vec()),
+        1 => Just(b"{\"b\":{\"}\\\"\":[]}}".to_vec()),
+        1 => Just(b"{".to_vec()),
+        1 => Just(b"}".to_vec()),
+        3 => Just(b",".to_vec()),
+        2 => Just(b"[".to_vec()),
+        1 => Just(b"]".to_vec()),
+        1 => Just(b"\n".to_vec()),
+        1 => vec(any::<u8>().prop_filter("makes megabytes of what follows", |byte| *byte != 0xfe), 0..4),
+    ];
+    vec(word, 0..30).prop_map(|words| words.concat())
+}
+
 fn part() -> impl Strategy<Value = Part> {
     (channel(), 0..3_u8, length(), any::<bool>(), any::<bool>())
         .prop_map(|(channel, seconds, len, part, flush)| Part { channel, seconds, len, part, flush })
 }
 
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    // Miri takes a thousand times longer.
+    if cfg!(miri) { ProptestConfig { cases: 3, max_shrink_iters: 0, ..usual } } else { usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_cut_of_a_body_does_not_matter(
@@ -77,9 +99,15 @@ proptest! {
     }
 
     #[test]
+    fn the_cut_of_a_json_stream_does_not_matter(json in json(), head in any::<[u8; 4]>()) {
+        harness::bodies_from(&[&head[..], &json].concat());
+    }
+
+    #[test]
     fn any_bytes_are_decoded(data in vec(any::<u8>(), 0..300)) {
         harness::session_from(&data);
         harness::lines_from(&data);
+        harness::bodies_from(&data);
     }
 
     #[test]

@@ -7,27 +7,43 @@ use docklog_protocol::{Channel, ContainerId, EngineKind, Line, Record, Stamp, Ta
 /// An engine's part of a long line: all but the last have this size.
 const PART: usize = 16_384;
 
-/// Enough of a generator (xorshift64*).
-pub struct Chance(u64);
+/// What happens, as bytes tell it, and when there are no more, as chance does (xorshift64*).
+pub struct Chance {
+    bytes: std::vec::IntoIter<u8>,
+    state: u64,
+}
 
 impl Chance {
     pub fn new(seed: u64) -> Self {
-        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut chance = Chance { bytes: Vec::new().into_iter(), state };
         for _ in 0..4 {
             chance.next(); // seeds that are alike must not begin alike
         }
         chance
     }
 
+    /// Each choice takes a byte of these, or two where there is much to choose from.
+    #[allow(dead_code, reason = "for the fuzz target")]
+    pub fn of(bytes: &[u8]) -> Self {
+        let (seed, bytes) = (bytes.len() as u64, Vec::from(bytes));
+        Chance { bytes: bytes.into_iter(), ..Chance::new(seed) }
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        self.state.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
     pub fn below(&mut self, limit: u64) -> u64 {
-        (self.next() >> 11) % limit.max(1)
+        let told = match self.bytes.next().map(u64::from) {
+            Some(byte) if limit > 256 => byte << 8 | self.bytes.next().map_or(0, u64::from),
+            Some(byte) => byte,
+            None => self.next() >> 11,
+        };
+        told % limit.max(1)
     }
 
     pub fn percent(&mut self, chance: u64) -> bool {
@@ -60,8 +76,7 @@ pub struct Traits {
 }
 
 impl Traits {
-    pub fn of(seed: u64) -> Self {
-        let mut chance = Chance::new(seed ^ 0x5eed);
+    pub fn draw(chance: &mut Chance) -> Self {
         let deletions = chance.percent(30);
         let repeats = chance.percent(30);
         let skips = !repeats && chance.percent(20);
@@ -80,6 +95,21 @@ impl Traits {
             kills: !skips && chance.percent(40),
             begin: chance.below(4),
         }
+    }
+}
+
+impl Traits {
+    /// Leaves out what can't be told: where the last line was deleted only time decides, so what is written after that must not
+    /// bear an older time than it, be it by disorder between the channels or as the rest of a line begun before. The sweep
+    /// has both; its seeds don't meet the case, but whoever searches for trouble does.
+    #[allow(dead_code, reason = "for the fuzz target")]
+    pub fn that_can_be_told(mut self) -> Self {
+        if self.deletions {
+            (self.inversion, self.long) = (0, false);
+        }
+        // A history that begins among lines of one time, which no engine writes.
+        self.equal_times &= self.begin != 2;
+        self
     }
 }
 
@@ -136,10 +166,10 @@ fn stamp(nanos: i64) -> Timestamp {
 }
 
 impl History {
-    pub fn new(seed: u64, traits: Traits) -> Self {
+    pub fn new(chance: Chance, traits: Traits) -> Self {
         let mut history = History {
             traits,
-            chance: Chance::new(seed),
+            chance,
             log: Vec::new(),
             start: 0,
             doubtful: Vec::new(),

@@ -1,9 +1,9 @@
 //! Properties that hold for any input. Driven by `properties.rs` with random values, and by the targets in `fuzz/`
-//! with bytes that libFuzzer chose: [`session_from`] and [`lines_from`] make values of those.
+//! with bytes that libFuzzer chose: [`session_from`], [`lines_from`] and [`bodies_from`] make values of those.
 
 use docklog_protocol::{
-    Channel, Error, Finished, Format, Line, LineJoiner, Parts, Record, Segment, Session, Stamp, Timestamp,
-    Truncated, limits,
+    Answer, Channel, Document, Error, Finished, Format, Item, Items, Line, LineJoiner, Parts, Record,
+    Segment, Session, Split, Stamp, Timestamp, Truncated, limits,
 };
 
 /// A record that outlives its bytes.
@@ -272,4 +272,85 @@ pub(crate) fn lines_from(data: &[u8]) {
         })
         .collect();
     joined(if choices & 2 == 0 { Parts::Docker } else { Parts::Podman }, a * 256 + b, &records);
+}
+
+/// However the answer to a list, events or version request is cut into feeds, it is taken apart to the same, and no more
+/// is held than came and the limits allow.
+pub(crate) fn bodies(response: &[u8], cuts: &[usize], split: Split) {
+    assert!(items(response, &[], split) == items(response, cuts, split));
+    assert!(document(response, &[]) == document(response, cuts));
+}
+
+/// An item that outlives its bytes; `Err`: it was too long, and began there.
+type OwnedItem = Result<Vec<u8>, u64>;
+
+fn items(response: &[u8], cuts: &[usize], split: Split) -> (Vec<OwnedItem>, Result<Option<Finished>, Error>) {
+    let (mut items, mut found) = (Items::new(split), Vec::new());
+    for piece in cut(response, cuts) {
+        let before = items.at();
+        let fed = items.feed(piece, &mut |item| {
+            found.push(match item {
+                Item::Json(json) => Ok(json.to_vec()),
+                Item::TooLong { at } => Err(at),
+            });
+        });
+        if let Err(error) = fed {
+            assert!(error.at <= before + piece.len() as u64);
+            assert!(items.finish().is_err());
+            return (found, Err(error));
+        }
+        assert!(items.held() <= limits::JSON_ITEM.max(limits::HEAD).min(response.len()));
+    }
+    let most = |item: &OwnedItem| match item {
+        Ok(json) => json.len() <= limits::JSON_ITEM && json.starts_with(b"{") && json.len() <= response.len(),
+        Err(at) => *at < response.len() as u64,
+    };
+    assert!(found.iter().all(most));
+    (found, Ok(items.finish().ok()))
+}
+
+fn document(response: &[u8], cuts: &[usize]) -> Result<Option<Answer>, Error> {
+    let mut document = Document::new();
+    for piece in cut(response, cuts) {
+        document.feed(piece)?;
+        assert!(document.held() <= limits::DOCUMENT.max(limits::HEAD).min(response.len()));
+    }
+    let answer = document.finish().ok();
+    if let Some(answer) = &answer {
+        // Whatever a body says, what people are told of it is one short line.
+        let message = answer.message();
+        // A byte that is no text becomes a character of three.
+        assert!(
+            message.len() <= 3 * limits::MESSAGE && !message.chars().any(char::is_control),
+            "{message:?}"
+        );
+    }
+    Ok(answer)
+}
+
+/// One byte of choices, three of cuts, then a response, or only its body. One byte 0xfe makes very much of what follows it,
+/// so that short inputs come to the limits.
+pub(crate) fn bodies_from(data: &[u8]) {
+    let Some((&[choices, a, b, c], rest)) = data.split_first_chunk() else { return };
+    let mut rest = rest.to_vec();
+    if let Some(at) = rest.iter().position(|byte| *byte == 0xfe) {
+        let front = [&rest[..at], &rest[at + 1..(at + 9).min(rest.len())]].concat();
+        let unit = &front[at.min(front.len())..];
+        let many = limits::JSON_ITEM / unit.len().max(1) + usize::from(c & 3);
+        rest = [&rest[..at], &unit.repeat(many), &rest[(at + 9).min(rest.len())..]].concat();
+    }
+    let head: &[u8] = match choices & 3 {
+        0 => b"",
+        1 => b"HTTP/1.0 200 OK\r\n\r\n",
+        2 => b"HTTP/1.0 500 No\r\n\r\n",
+        _ => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    };
+    let split = if choices & 4 == 0 { Split::ArrayItems } else { Split::Values };
+    let cuts = [a.into(), usize::from(b) * 97, usize::from(c) * 700, 60_000];
+    // A feed a byte of what is long takes too long.
+    let cuts = if rest.len() > 100_000 { &cuts[3..] } else { &cuts[..] };
+    match choices & 8 {
+        0 => bodies(&[head, &rest].concat(), cuts, split),
+        _ => bodies(&chunked(&rest, &[a.into(), 7, usize::from(b) * 300]), cuts, split),
+    }
 }

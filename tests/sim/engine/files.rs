@@ -1,6 +1,6 @@
 //! A container's log as it lies on disk: in one file or several, as the engine rotates them and operators spoil them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::container::Channel;
 use super::stamp::Nanos;
@@ -40,8 +40,9 @@ pub struct Rotation {
 /// The files of a log. Messages have sequence numbers that no rotation changes; files have numbers, too.
 #[derive(Clone, Debug)]
 pub struct LogFiles {
-    /// Everything ever logged: whoever has a deleted file open can still read it.
-    records: Vec<Record>,
+    /// Everything ever logged, as whoever has a deleted file open can still read it; but for the first `forgotten`.
+    records: VecDeque<Record>,
+    forgotten: u64,
     /// Where each file begins, also of those that were deleted.
     starts: Vec<u64>,
     /// Bytes in the newest file, as the engine counts them.
@@ -62,7 +63,8 @@ pub struct LogFiles {
 impl LogFiles {
     pub(super) fn new(rotation: Option<Rotation>) -> Self {
         LogFiles {
-            records: Vec::new(),
+            records: VecDeque::new(),
+            forgotten: 0,
             starts: vec![0],
             size: 0,
             rotation,
@@ -82,7 +84,18 @@ impl LogFiles {
             self.rotate(rotation, record.stamp);
         }
         self.size += record.text.len() + OVERHEAD;
-        self.records.push(record);
+        self.records.push_back(record);
+    }
+
+    /// Forgets what neither new readers find nor those who have read up to `read` still need; with `keep`, new ones find but
+    /// so many messages.
+    pub(super) fn forget(&mut self, keep: Option<usize>, read: u64) {
+        let kept = keep.map_or(0, |keep| self.end().saturating_sub(keep as u64));
+        let until = self.start().max(kept).min(read);
+        if until > self.forgotten {
+            self.records.drain(..(until - self.forgotten) as usize);
+            self.forgotten = until;
+        }
     }
 
     fn rotate(&mut self, rotation: Rotation, now: Nanos) {
@@ -112,8 +125,8 @@ impl LogFiles {
 
     /// The engine opens the files anew, for another run or after its own restart: it counts what is there.
     pub(super) fn reopen(&mut self) {
-        let there = self.newest_start().max(self.cut) as usize;
-        self.size = self.records[there..].iter().map(|record| record.text.len() + OVERHEAD).sum();
+        let there = self.newest_start().max(self.cut).saturating_sub(self.forgotten) as usize;
+        self.size = self.records.range(there..).map(|record| record.text.len() + OVERHEAD).sum();
         self.miscounted = false;
     }
 
@@ -124,22 +137,22 @@ impl LogFiles {
 
     /// Sequence number of the first message that a new reader finds.
     pub fn start(&self) -> u64 {
-        self.deleted.last_key_value().map_or(0, |(&end, _)| end)
+        self.deleted.last_key_value().map_or(0, |(&end, _)| end).max(self.forgotten)
     }
 
     /// Sequence number after the last message.
     pub fn end(&self) -> u64 {
-        self.records.len() as u64
+        self.forgotten + self.records.len() as u64
     }
 
     /// A message, be it in a file that was deleted.
     pub fn record(&self, at: u64) -> Option<&Record> {
-        self.records.get(usize::try_from(at).ok()?)
+        self.records.get(usize::try_from(at.checked_sub(self.forgotten)?).ok()?)
     }
 
     /// The last message.
     pub fn last(&self) -> Option<&Record> {
-        self.records.last()
+        self.records.back()
     }
 
     /// The number of the file that is written to.
@@ -178,12 +191,13 @@ impl LogFiles {
         Some((at, self.starts.iter().copied().find(|&start| start > at)))
     }
 
-    /// The lines of a channel, in order; the last may be open still.
+    /// The lines of a channel that aren't forgotten, in order; the last may be open still.
     pub fn lines(&self, channel: Channel) -> Vec<Logged> {
         let numbered = self.records.iter().enumerate().filter(|(_, r)| r.channel == channel && r.begins_line);
         numbered
             .map(|(at, record)| {
-                let gone = self.deleted.range(at as u64 + 1..).next().map(|(_, &when)| when);
+                let at = self.forgotten + at as u64;
+                let gone = self.deleted.range(at + 1..).next().map(|(_, &when)| when);
                 Logged { stamp: record.stamp, gone }
             })
             .collect()

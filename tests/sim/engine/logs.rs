@@ -158,6 +158,16 @@ impl Reader {
         }
     }
 
+    /// The number of the message that it reads next, or goes back to.
+    pub(super) fn position(&self) -> u64 {
+        self.goes_back.map_or(self.at, |(_, first)| first.min(self.at))
+    }
+
+    /// So many messages come again, as far as they are there.
+    pub(super) fn go_back(&mut self, log: &LogFiles, count: u64) {
+        self.at = self.at.saturating_sub(count).max(log.start()).min(self.at);
+    }
+
     /// A truncation has silenced this follow. A new file wakes it.
     fn is_deaf(&mut self, log: &LogFiles, quirks: Quirks) -> bool {
         let was_cut = self.truncations != log.truncations();

@@ -1,8 +1,8 @@
 //! A Docker engine as its API shows it: no IO, no clock, no thread. Whoever holds it hands in the time and the bytes
 //! of each connection, and takes the answers write by write, as the engine would make them on its socket. Tests put it
-//! into a world of virtual time, the demo behind a real Unix socket.
+//! into a world of virtual time, the examples `engine` and `demo` behind a real Unix socket.
 
-#![allow(dead_code, unused_imports)] // Each of its two users needs a part.
+#![allow(dead_code, unused_imports)] // Each of its users needs a part.
 
 mod answers;
 mod conn;
@@ -90,6 +90,9 @@ pub struct SimEngine {
     dialect: Dialect,
     process: Process,
     containers: Vec<Container>,
+    /// Where in `containers` those stand that aren't removed, by name; and all of them, by id.
+    names: BTreeMap<String, usize>,
+    by_id: BTreeMap<String, usize>,
     events: Events,
     conns: BTreeMap<ConnId, Conn>,
     next_conn: u64,
@@ -118,6 +121,8 @@ impl SimEngine {
             dialect,
             process: Process::Up,
             containers: Vec::new(),
+            names: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             events: Events::default(),
             conns: BTreeMap::new(),
             next_conn: 0,
@@ -148,8 +153,9 @@ impl SimEngine {
         self.index(name).map(|i| &self.containers[i])
     }
 
-    fn index(&self, name: &str) -> Option<usize> {
-        self.containers.iter().rposition(|c| c.spec.name == name && c.state != State::Removed)
+    /// Where this container stands in [`Self::containers`].
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.names.get(name).copied()
     }
 
     fn must_index(&self, name: &str) -> usize {
@@ -160,6 +166,8 @@ impl SimEngine {
     pub fn create(&mut self, now: Nanos, spec: Spec) -> String {
         assert!(self.index(&spec.name).is_none(), "scenario: name {} is taken", spec.name);
         let id: String = (0..4).map(|_| format!("{:016x}", self.next_id_part())).collect();
+        self.names.insert(spec.name.clone(), self.containers.len());
+        self.by_id.insert(id.clone(), self.containers.len());
         self.containers.push(Container::new(id.clone(), spec, now));
         self.tell(now, self.containers.len() - 1, "create", &[]);
         id
@@ -194,9 +202,13 @@ impl SimEngine {
 
     /// The container writes bytes: lines, or parts of one. While the engine is down they wait in the pipe.
     pub fn write(&mut self, now: Nanos, name: &str, channel: Channel, bytes: &[u8]) {
-        let index = self.must_index(name);
-        assert!(self.containers[index].state == State::Running, "scenario: {name} does not run");
+        self.write_to(now, self.must_index(name), channel, bytes);
+    }
+
+    /// The same for one of [`Self::containers`], by its index: without a search.
+    pub fn write_to(&mut self, now: Nanos, index: usize, channel: Channel, bytes: &[u8]) {
         let container = &mut self.containers[index];
+        assert!(container.state == State::Running, "scenario: {} does not run", container.spec.name);
         match self.process {
             // Podman's containers log by a process of their own.
             _ if self.dialect.is_podman() => container.write(now, self.dialect, channel, bytes),
@@ -240,6 +252,8 @@ impl SimEngine {
     pub fn rename(&mut self, now: Nanos, name: &str, to: &str) {
         let index = self.must_index(name);
         assert!(self.index(to).is_none(), "scenario: name {to} is taken");
+        self.names.remove(name);
+        self.names.insert(to.into(), index);
         self.containers[index].spec.name = to.into();
         self.tell(now, index, "rename", &[("oldName", format!("/{name}"))]);
     }
@@ -264,6 +278,7 @@ impl SimEngine {
             self.die(now, name, 137);
         }
         self.tell(now, index, if self.dialect.is_podman() { "remove" } else { "destroy" }, &[]);
+        self.names.remove(name);
         self.containers[index].state = State::Removed;
     }
 
@@ -370,6 +385,36 @@ impl SimEngine {
         let reads =
             |c: &Conn| matches!(&c.body, conn::Body::Logs(r) if self.containers[r.container].id == id);
         self.conns.values().any(reads)
+    }
+
+    /// The container whose log this connection reads at present, as an index.
+    pub fn reads(&self, conn: ConnId) -> Option<usize> {
+        match &self.conns.get(&conn)?.body {
+            conn::Body::Logs(reader) => Some(reader.container),
+            _ => None,
+        }
+    }
+
+    /// Sends up to so many of the log's messages again, as 20.10 does after a rotation.
+    pub fn repeat(&mut self, conn: ConnId, count: u64) {
+        if let Some(conn::Body::Logs(reader)) = self.conns.get_mut(&conn).map(|conn| &mut conn.body) {
+            reader.go_back(self.containers[reader.container].log(), count);
+        }
+    }
+
+    /// Gives back the memory of messages that nobody can read any more; with `keep`, also of all but the newest so many of
+    /// each log, which new readers then find there. Those who have come less far still get theirs.
+    pub fn forget(&mut self, keep: Option<usize>) {
+        let mut read: BTreeMap<usize, u64> = BTreeMap::new();
+        for conn in self.conns.values() {
+            if let conn::Body::Logs(reader) = &conn.body {
+                let least = read.entry(reader.container).or_insert(u64::MAX);
+                *least = reader.position().min(*least);
+            }
+        }
+        for (index, container) in self.containers.iter_mut().enumerate() {
+            container.log_mut().forget(keep, read.get(&index).copied().unwrap_or(u64::MAX));
+        }
     }
 
     /// Bytes from the other side.

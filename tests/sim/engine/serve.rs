@@ -265,13 +265,13 @@ impl SimEngine {
 
     /// By id, by a unique beginning of it, or by name.
     fn lookup(&self, who: &str) -> Option<usize> {
-        let present = |c: &&Container| c.state != State::Removed;
-        let exact =
-            self.containers.iter().position(|c| c.id == who).filter(|&i| present(&&self.containers[i]));
+        let present = |index: usize| self.containers[index].state != State::Removed;
+        let exact = self.by_id.get(who).copied().filter(|&index| present(index));
         exact.or_else(|| self.index(who)).or_else(|| {
-            let mut like = self.containers.iter().filter(present).filter(|c| c.id.starts_with(who));
+            let from_there = self.by_id.range(who.to_owned()..).take_while(|(id, _)| id.starts_with(who));
+            let mut like = from_there.map(|(_, &index)| index).filter(|&index| present(index));
             match (like.next(), like.next()) {
-                (Some(one), None) if !who.is_empty() => self.containers.iter().position(|c| c.id == one.id),
+                (Some(one), None) if !who.is_empty() => Some(one),
                 _ => None,
             }
         })

@@ -6,7 +6,7 @@ use docklog_protocol::{
 
 use super::place::{Place, fingerprint, half};
 use super::repeats::Repeats;
-use super::window::{After, Ask, Begin, Gap, Verdict, Window};
+use super::window::{After, Ask, Begin, Ended, Gap, Verdict, Window};
 
 /// What a record has brought.
 #[derive(Debug)]
@@ -82,40 +82,46 @@ impl Reader {
                 None => return false,
             }
         }
+        let before = Ended::Before(self.window.last_of(record.channel));
         if !self.window.admit(record.channel, time) {
             return false;
         }
         if std::mem::take(&mut self.lines_are_old) {
             self.joiner.clear();
         }
-        let mut judge = Judge { window: &mut self.window, ended: true, out };
-        self.joiner.push(record, &mut |line| judge.take(&line));
+        let mut judge = Judge { window: &mut self.window, out };
+        // All parts of a line bear one time: a record of another has ended the line before it.
+        let end = |line: &Line<'_>| match line.stamp.map(|stamp| stamp.time) == time {
+            true => Ended::Here,
+            false => before,
+        };
+        self.joiner.push(record, &mut |line| judge.take(&line, end(&line)));
         !self.window.is_exhausted()
     }
 
     /// Nothing can bring the rest of open lines any more: they leave as they are.
     pub fn finish(&mut self, out: Out<'_>) {
-        self.with_lines(false, out, |joiner, judge| joiner.finish(judge));
+        self.with_lines(Ended::Unseen, out, |joiner, judge| joiner.finish(judge));
     }
 
     /// Memory is short: the longer of the open lines leaves as a segment.
     pub fn flush_largest(&mut self, out: Out<'_>) {
-        self.with_lines(true, out, |joiner, judge| {
+        self.with_lines(Ended::Here, out, |joiner, judge| {
             joiner.flush_largest(judge);
         });
     }
 
     fn with_lines(
         &mut self,
-        ended: bool,
+        end: Ended,
         out: Out<'_>,
         act: impl FnOnce(&mut LineJoiner, &mut dyn FnMut(Line<'_>)),
     ) {
         if self.lines_are_old && self.joiner.is_open() {
             self.window.goes_on_with_old_lines();
         }
-        let mut judge = Judge { window: &mut self.window, ended, out };
-        act(&mut self.joiner, &mut |line| judge.take(&line));
+        let mut judge = Judge { window: &mut self.window, out };
+        act(&mut self.joiner, &mut |line| judge.take(&line, end));
     }
 
     /// The session is cut: lines that were open come again, whole.
@@ -192,15 +198,14 @@ impl Reader {
 /// Decides about whole lines.
 struct Judge<'a> {
     window: &'a mut Window,
-    ended: bool,
     out: Out<'a>,
 }
 
 impl Judge<'_> {
-    fn take(&mut self, line: &Line<'_>) {
+    fn take(&mut self, line: &Line<'_>, end: Ended) {
         let time = line.stamp.map(|stamp| stamp.time);
         let print = line.segment.is_none().then(|| fingerprint(line.text));
-        let verdict = self.window.judge(line.channel, time, line.segment, line.text.len(), print, self.ended);
+        let verdict = self.window.judge(line.channel, time, line.segment, line.text.len(), print, end);
         if verdict == Verdict::Replay {
             return (self.out)(News::Replay);
         }

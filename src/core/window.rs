@@ -66,6 +66,17 @@ pub enum Verdict {
     },
 }
 
+/// Where a line that leaves has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With the record that was admitted last.
+    Here,
+    /// With the record of this number, its channel's last before that one, which shows that the line was over.
+    Before(u64),
+    /// Nobody saw it, and nothing can bring its rest any more.
+    Unseen,
+}
+
 /// Something that the engine's log doesn't hold any more and that was not delivered (W-95): perhaps lines, perhaps nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -313,6 +324,11 @@ impl Window {
     /// True if it would be no surprise to get nothing from this session.
     pub fn may_be_empty(&self) -> bool {
         matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
+    }
+
+    /// The number that the session's last record of this channel has; 0: it had none.
+    pub fn last_of(&self, channel: Channel) -> u64 {
+        self.seen[half(channel)].record
     }
 
     /// Looks at a record before its line is whole. False: this window begins after lines that we don't know, or inside a

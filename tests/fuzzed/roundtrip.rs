@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use docklog::core::batch::{Batch, Item, Source};
 use docklog::core::metadata::Field;
+use docklog::core::source::Source;
 use docklog::encode::{Encoder, Look};
 use docklog_protocol::{Channel, ContainerId, Finished, Format, Line, Record, Session, Stamp, limits};
 use serde_json::Value;
@@ -129,11 +129,8 @@ fn printed(records: &[Sent], visible_control: bool, name: &str) {
     for record in records.iter().filter(|record| record.channel != Channel::Engine) {
         let stamp = record.stamp.as_deref().and_then(Stamp::parse);
         let line = Line { channel: record.channel, stamp, text: &record.text, segment: None };
-        let mut batch = Batch::default();
-        batch.push(&source, &line);
-        let Some(Item::Line(line)) = batch.get(0) else { panic!("a line went in") };
         let mut json = Vec::new();
-        encoder.encode(&line, &mut json);
+        encoder.encode(&source, &line, &mut json);
         assert_eq!(json.iter().position(|byte| *byte == b'\n'), Some(json.len() - 1), "one line");
         let value: Value = serde_json::from_slice(&json).expect("JSON");
         assert_eq!(value["container"], name);

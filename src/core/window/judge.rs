@@ -2,7 +2,7 @@
 
 use docklog_protocol::{Channel, Segment, Timestamp};
 
-use super::{Begin, Gap, Search, Verdict, Window};
+use super::{Begin, Ended, Gap, Search, Verdict, Window};
 use crate::core::place::{LastLine, Mark, half};
 
 impl Window {
@@ -14,12 +14,12 @@ impl Window {
         segment: Option<Segment>,
         bytes: usize,
         print: Option<u64>,
-        ended: bool,
+        end: Ended,
     ) -> Verdict {
         let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
-        let half = half(channel);
+        let (half, ended) = (half(channel), end != Ended::Unseen);
         let last = segment.is_none_or(|segment| segment.last);
-        if let Some(verdict) = self.judge_begun(half, time, last, bytes) {
+        if let Some(verdict) = self.judge_begun(half, time, last, bytes, end) {
             return verdict;
         }
         let line = LastLine { time, lines: 1, print, ended };
@@ -42,12 +42,19 @@ impl Window {
             self.replayed = true;
             return Verdict::Replay;
         }
-        self.deliver(half, &line, segment, bytes);
+        self.deliver(half, &line, segment, bytes, end);
         Verdict::Deliver
     }
 
     /// A line of which segments were delivered comes again, whole or cut otherwise.
-    fn judge_begun(&mut self, half: usize, time: Timestamp, last: bool, bytes: usize) -> Option<Verdict> {
+    fn judge_begun(
+        &mut self,
+        half: usize,
+        time: Timestamp,
+        last: bool,
+        bytes: usize,
+        end: Ended,
+    ) -> Option<Verdict> {
         let open = self.resumed.halves[half].open.filter(|open| open.time == time && open.bytes > 0)?;
         let from = self.seen[half].open_bytes;
         self.seen[half].open_bytes += bytes as u64;
@@ -60,7 +67,7 @@ impl Window {
         let skip = open.bytes.saturating_sub(from).min(bytes as u64) as usize;
         let number = self.place.halves[half].open.map_or(0, |open| open.segments) + 1;
         let line = LastLine { time, lines: 1, print: None, ended: true };
-        self.deliver(half, &line, Some(Segment { number, last }), bytes - skip);
+        self.deliver(half, &line, Some(Segment { number, last }), bytes - skip, end);
         Some(Verdict::Rest { skip, number })
     }
 
@@ -122,7 +129,7 @@ impl Window {
         }
     }
 
-    fn deliver(&mut self, half: usize, line: &LastLine, segment: Option<Segment>, bytes: usize) {
+    fn deliver(&mut self, half: usize, line: &LastLine, segment: Option<Segment>, bytes: usize, end: Ended) {
         self.seen[half].live = true;
         if let Some(Segment { number, last: false }) = segment {
             return self.place.halves[half].delivered_segment(line.time, number, bytes);
@@ -135,8 +142,9 @@ impl Window {
             self.gap_from = since.filter(|_| !self.replayed);
         }
         // A line that is taken as ended may stand before one that has been delivered.
-        if self.seen[half].record >= self.last_record || self.place.last.is_none() {
-            (self.place.last, self.last_record) = (Some(half), self.seen[half].record);
+        let record = if let Ended::Before(record) = end { record } else { self.seen[half].record };
+        if record >= self.last_record || self.place.last.is_none() {
+            (self.place.last, self.last_record) = (Some(half), record);
         }
         match self.anchor.as_mut() {
             Some(anchor) => anchor.delivered += 1,

@@ -214,6 +214,17 @@ impl Saved {
     }
 }
 
+/// True if it is another one.
+fn replace(settled: &mut Option<Box<Place>>, place: Place) -> bool {
+    match settled {
+        Some(settled) => std::mem::replace(&mut **settled, place) != place,
+        None => {
+            *settled = Some(Box::new(place));
+            true
+        }
+    }
+}
+
 impl Core {
     /// This stream may stand elsewhere now.
     pub(super) fn moved(&mut self, id: StreamId) {
@@ -242,7 +253,7 @@ impl Core {
         for (id, place) in places {
             if let Some(container) = self.catalogue.get_mut(id)
                 && container.standing != Standing::Left
-                && container.stream.settled.replace(place) != Some(place)
+                && replace(&mut container.stream.settled, place)
                 && self.timers.at(Timer::Save).is_none()
             {
                 self.timers.set(Timer::Save, self.now.mono.after(limits::SAVE));
@@ -258,7 +269,7 @@ impl Core {
     /// What a checkpoint holds.
     pub fn settled_places(&self) -> impl Iterator<Item = (ContainerId, &Place)> {
         let known = self.catalogue.iter().filter_map(|(_, container)| {
-            let place = container.stream.settled.as_ref().filter(|_| !container.gone)?;
+            let place = container.stream.settled.as_deref().filter(|_| !container.gone)?;
             Some((container.source.id, place))
         });
         known.chain(self.saved.places.iter().map(|(id, place)| (*id, place)))

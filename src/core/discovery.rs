@@ -533,6 +533,7 @@ impl Core {
             Opening::As(begin) => begin.place(),
             Opening::AfterLastEnd(_) => None,
         });
+        let settled = settled.filter(|_| self.rules.stateful).map(Box::new);
         let stream = Stream { settled, reader, ..Stream::new(opening, self.now.mono) };
         let source = describe(facts, &self.rules.selection, &self.rules.fields);
         Some(self.catalogue.insert(Container {

@@ -315,8 +315,8 @@ impl Core {
         self.has_caught_up(id);
         self.cancel_timers(id);
         let Some(container) = self.catalogue.remove(id) else { return };
-        if let (false, Some(place)) = (container.destroyed, container.stream.settled) {
-            self.saved.places.insert(container.source.id, place); // should the list show it again
+        if let (false, Some(place)) = (container.destroyed, &container.stream.settled) {
+            self.saved.places.insert(container.source.id, **place); // should the list show it again
         }
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
         let stream = container.stream;

@@ -26,8 +26,8 @@ type Out<'o> = &'o mut dyn FnMut(News<'_>);
 pub struct Reader {
     window: Window,
     joiner: LineJoiner,
-    /// For engines that send records again.
-    repeats: Option<[Repeats; 2]>,
+    /// For engines that send records again: boxed, for most don't.
+    repeats: Option<Box<[Repeats; 2]>>,
     /// The open lines are those of the session before: they come again, if anything comes.
     lines_are_old: bool,
 }

@@ -78,7 +78,7 @@ pub struct Stream {
     /// Where it stands. `None` until the first session is opened.
     pub(super) reader: Option<Reader>,
     /// Where it stood when the outlet had taken all lines; it is to be noted anew.
-    pub(super) settled: Option<Place>,
+    pub(super) settled: Option<Box<Place>>,
     pub(super) moved: bool,
     /// Of the engine's log files: bytes after which it begins another. `None`: it never does.
     pub(super) file_size: Option<u64>,
@@ -450,7 +450,9 @@ impl Core {
         if let Opening::AfterLastEnd(started) = stream.opening {
             let begin = after_last_end(inspected, started);
             stream.opening = Opening::As(begin);
-            stream.settled = stream.settled.or(begin.place());
+            if self.rules.stateful && stream.settled.is_none() {
+                stream.settled = begin.place().map(Box::new);
+            }
         }
         self.judge_inspected(id, inspected);
     }

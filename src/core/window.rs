@@ -162,7 +162,8 @@ pub struct Window {
     tail_hangs: bool,
     /// Lines are counted from an anchor on; and the present session is compared with that count.
     audited: bool,
-    anchor: Option<Anchor>,
+    /// Boxed, for it exists only where the engine begins new files.
+    anchor: Option<Box<Anchor>>,
     auditing: bool,
 
     // Of the present session:
@@ -299,8 +300,11 @@ impl Window {
 
     /// A window that must prove itself.
     fn suffix(&mut self, first: u64) -> Tail {
-        let audited =
-            self.anchor.filter(|_| self.auditing).map_or(0, |anchor| anchor.records + limits::WINDOW);
+        let audited = self
+            .anchor
+            .as_ref()
+            .filter(|_| self.auditing)
+            .map_or(0, |anchor| anchor.records + limits::WINDOW);
         let size = self.larger.unwrap_or(Some(first.max(audited)));
         size.filter(|&size| size <= limits::WINDOW_MOST).map_or(Tail::All, Tail::Last)
     }

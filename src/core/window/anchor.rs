@@ -24,7 +24,8 @@ impl Window {
 
     /// Counts what is delivered from here on.
     pub fn anchor_here(&mut self) {
-        self.anchor = self.place.last().map(|(half, line)| Anchor { half, line, delivered: 0, records: 0 });
+        let anchor = self.place.last().map(|(half, line)| Anchor { half, line, delivered: 0, records: 0 });
+        self.anchor = anchor.map(Box::new);
     }
 
     /// Lets the next session compare the log with what was delivered since [`Window::anchor_here`]: an engine may skip
@@ -35,7 +36,8 @@ impl Window {
 
     /// For the audit: lines between the anchor and the last line.
     pub(super) fn count_since_anchor(&mut self, half: usize, line: &LastLine, replay: bool) {
-        let Some(anchor) = self.anchor.filter(|_| self.auditing && !self.found && replay) else { return };
+        let auditing = self.auditing && !self.found && replay;
+        let Some(anchor) = self.anchor.as_ref().filter(|_| auditing) else { return };
         match self.since_anchor.as_mut() {
             Some(lines) => *lines += 1,
             None if half == anchor.half && is_same(line, &anchor.line) => self.since_anchor = Some(0),
@@ -45,7 +47,7 @@ impl Window {
 
     /// The last line is found: are the lines since the anchor those that were delivered?
     pub(super) fn end_audit(&mut self) {
-        let Some(anchor) = self.anchor.filter(|_| self.auditing) else { return };
+        let Some(anchor) = self.anchor.as_ref().filter(|_| self.auditing) else { return };
         let Some((_, line)) = self.resumed.last() else { return };
         let gap = match (self.since_anchor, self.asked) {
             (Some(lines), _) if lines <= anchor.delivered => None,

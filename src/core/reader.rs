@@ -222,3 +222,48 @@ impl Judge<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use docklog_protocol::{ContainerId, Stamp};
+
+    use super::*;
+
+    /// What is delivered of a session that shows these records and is then cut: a channel, seconds, and a text, or none
+    /// for a part that goes on.
+    fn session(reader: &mut Reader, log: &[(Channel, u8, Option<&str>)]) -> Vec<String> {
+        let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Docker);
+        reader.open(&Ask { id, follow: true, until: None, engine, size: 64 }, false);
+        let part = [b'x'; wire::PART];
+        let mut lines = Vec::new();
+        for &(channel, second, text) in log {
+            let raw = format!("2026-11-23T20:16:{second:02}.000000000Z");
+            let record = Record {
+                channel,
+                stamp: Stamp::parse(&raw),
+                text: text.map_or(&part[..], str::as_bytes),
+                part: text.is_none(),
+            };
+            let fits = reader.take(record, &mut |news| {
+                if let News::Line(line) = news {
+                    lines.push(String::from_utf8_lossy(&line.text[..line.text.len().min(3)]).into_owned());
+                }
+            });
+            assert!(fits);
+        }
+        reader.cut();
+        lines
+    }
+
+    /// The engine has skipped the end of a line so long that it leaves in segments, then brings it after all.
+    #[test]
+    fn a_line_does_not_stand_where_the_next_of_its_channel_shows_that_it_was_over() {
+        use Channel::{Stderr, Stdout};
+        let long = vec![(Stdout, 1, None); wire::LINE / wire::PART];
+        let rest = [(Stderr, 2, Some("e2")), (Stderr, 3, Some("e3")), (Stdout, 4, None)];
+        let mut reader = Reader::new(Begin::First);
+        assert_eq!(session(&mut reader, &[&long[..], &rest].concat()), ["e2", "e3", "xxx"]);
+        let whole = [&long[..], &[(Stdout, 1, Some("end"))], &rest, &[(Stdout, 4, Some(""))]].concat();
+        assert_eq!(session(&mut reader, &whole), ["xxx"], "e2 and e3 came before");
+    }
+}

@@ -107,6 +107,8 @@ impl Traits {
         if self.deletions {
             (self.inversion, self.long) = (0, false);
         }
+        // What an engine has skipped inside a line leaves a torn one, and an audit may bring it again, whole.
+        self.long &= !self.skips;
         // A history that begins among lines of one time, which no engine writes.
         self.equal_times &= self.begin != 2;
         self

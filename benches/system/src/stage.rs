@@ -13,6 +13,8 @@ use std::time::Duration;
 /// What readers read from.
 pub(crate) struct Source {
     pub(crate) socket: PathBuf,
+    /// How many containers it has.
+    pub(crate) streams: usize,
     /// Ids of its containers, where a reader must be told them.
     pub(crate) ids: Vec<String>,
     /// The engine's folder, where a reader takes the files themselves.
@@ -53,7 +55,8 @@ impl Stage {
         eprintln!("  starting {} and {} containers", options.version.0, containers.len());
         let engine = Dockerd::start(options.version, &[]);
         let ids = engine.run_all(containers, 2);
-        let source = Source { socket: engine.socket(), ids, data: engine.folder().join("data") };
+        let source =
+            Source { socket: engine.socket(), streams: ids.len(), ids, data: engine.folder().join("data") };
         let processes = engine_processes(engine.mark());
         Ok(Self { _engine: engine, source, processes })
     }

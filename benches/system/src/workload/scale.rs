@@ -21,10 +21,15 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
             return report.left_out(&title, "this tree has no example `engine`");
         };
         let engine = Simulated::start(program, *streams, rate);
-        let source = Source { socket: engine.socket(), ids: Vec::new(), data: engine.folder.clone() };
+        let source = Source {
+            socket: engine.socket(),
+            streams: *streams,
+            ids: Vec::new(),
+            data: engine.folder.clone(),
+        };
         let readers = readers(options);
         let processes = [engine.process.id()];
-        let scene = Scene { source: &source, engine: &processes, streams: *streams, rate: rate as f64 };
+        let scene = Scene { source: &source, engine: &processes, rate: rate as f64 };
         measure(options, report, title, &readers, &scene);
     }
 }

@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 
 const CONTAINERS: usize = 50;
 
-/// After its start a reader finds its containers; that isn't counted.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// After its start a reader finds its containers, and on a busy machine that takes a while; it isn't counted.
+fn warm_up(source: &Source) {
+    sleep(Duration::from_secs(5) + Duration::from_millis(source.streams as u64));
+}
 
 /// A span of a reader's life.
 pub(crate) struct Sample {
@@ -69,7 +71,6 @@ pub(crate) fn busy(options: &Options, report: &mut Report) {
         let scene = Scene {
             source: &stage.source,
             engine: &stage.processes,
-            streams: CONTAINERS,
             rate: (CONTAINERS as u64 * a_second) as f64,
         };
         measure(options, report, title, &readers, &scene);
@@ -80,7 +81,6 @@ pub(crate) fn busy(options: &Options, report: &mut Report) {
 pub(crate) struct Scene<'a> {
     pub(crate) source: &'a Source,
     pub(crate) engine: &'a [u32],
-    pub(crate) streams: usize,
     /// Lines a second, in all.
     pub(crate) rate: f64,
 }
@@ -129,7 +129,7 @@ pub(crate) fn measure(
         let per_line = |sample: &Sample| sample.used.cpu / sample.seconds / scene.rate * 1e6;
         let cpu = median(samples.iter().map(per_line)).unwrap_or_default();
         let memory = median(samples.iter().map(|sample| sample.memory as f64 / 1024.0)).unwrap_or_default();
-        report.points.push(Point { reader: reader.name.clone(), streams: scene.streams, cpu, memory });
+        report.points.push(Point { reader: reader.name.clone(), streams: scene.source.streams, cpu, memory });
     }
     report.add(&table);
 }
@@ -154,7 +154,7 @@ fn rounds(
 
 fn sample(reader: &Reader, source: &Source, engine: &[u32], seconds: f64) -> Sample {
     let running = Running::silent(reader, source, Span::Live);
-    sleep(WARM_UP);
+    warm_up(source);
     let pids = running.pids();
     let (start, used, by_engine) = (Instant::now(), Usage::of(&pids), Usage::of(engine));
     sleep(Duration::from_secs_f64(seconds));
@@ -168,7 +168,7 @@ fn calls(reader: &Reader, source: &Source, seconds: f64) -> Option<f64> {
         return None;
     }
     eprintln!("  system calls: {}", reader.name);
-    sleep(WARM_UP);
+    warm_up(source);
     trace::calls_within(&running, seconds).map(|calls| calls as f64)
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn observe(reader: &Reader, source: &Source, seconds: f64) -> Observe
     let (running, pipe) = Running::piped(reader, source, Span::Live);
     scope(|threads| {
         let observer = threads.spawn(|| Observed::of(pipe, &noting));
-        sleep(WARM_UP);
+        warm_up(source);
         noting.store(true, Ordering::Relaxed);
         sleep(Duration::from_secs_f64(seconds));
         noting.store(false, Ordering::Relaxed);

@@ -493,7 +493,12 @@ impl Core {
             container.touched = list;
         }
         match event.action {
-            Action::Start => self.started(id),
+            Action::Start => {
+                self.started(id);
+                if let Some(container) = self.catalogue.get_mut(id) {
+                    container.stream.restarted = container.stream.again;
+                }
+            }
             Action::Die { .. } => self.stopped(id),
             Action::Destroy => {
                 self.destroyed(id);

@@ -145,7 +145,7 @@ impl Core {
             self.fail(id);
         } else if stream.again && follow {
             // A restart ends a session (W-91).
-            stream.caught = false; // the next run is another matter
+            stream.caught &= !stream.restarted; // another run is another matter
             self.enqueue(id);
         } else if (container.running && follow) || stream.owes_a_look() {
             // The `die` event is still on its way (W-87); or the engine gave up on a log it can't read on (W-89); or the

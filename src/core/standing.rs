@@ -218,8 +218,8 @@ fn fate(container: &Container, verdict: Verdict<'_>) -> Fate {
 #[cfg(test)]
 mod tests {
     use docklog_protocol::{
-        Action, Channel, ContainerId, Content, Event, Framing, Head, Listed, Record, Stamp, Timestamp,
-        Version,
+        Action, Channel, ContainerId, Content, Event, Framing, Head, Listed, Record, Refusal, Stamp,
+        Timestamp, Version,
     };
 
     use super::super::Rules;
@@ -427,6 +427,37 @@ mod tests {
         played.core.handle(Input::Event(event(Action::Destroy)));
         assert_eq!(played.core.catalogue.count(), 1);
         assert_eq!(played.core.counts().missed, 0);
+    }
+
+    #[test]
+    fn a_list_that_lags_behind_an_end_makes_no_new_run_of_it() {
+        let mut played = Played::new(Selection::default(), &["web", "db"]);
+        played.list();
+        played.inspected("db", "json-file");
+        let event = |action| Event {
+            action,
+            id: id("db"),
+            name: "db".to_owned(),
+            image: "shop".to_owned(),
+            labels: Default::default(),
+            time: Timestamp { seconds: 1_001, nanos: 0 },
+        };
+        played.record("db", "1970-01-01T00:16:41Z");
+        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
+        played
+            .core
+            .begin_turn(Now { mono: Mono(61_000_000_000), wall: Timestamp { seconds: 1_061, nanos: 0 } });
+        assert!(played.commands().contains(&"open List".to_owned()));
+        let json = format!(r#"{{"Id":"{}","Names":["/db"],"Image":"shop","State":"running"}}"#, id("db"));
+        played.core.handle(Input::Listed(Listed::parse(json.as_bytes()).expect("a container")));
+        let stream = played.stream("db");
+        played.end(Exchange::Logs(stream));
+        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
+        played.core.handle(Input::Event(event(Action::Destroy)));
+        let refusal = Refusal { status: 404, message: "no such container".to_owned() };
+        played.core.handle(Input::Ended(Exchange::Logs(stream), End::Refused(refusal)));
+        played.commands();
+        assert_eq!((played.core.catalogue.count(), played.core.counts().missed), (1, 0));
     }
 
     #[test]

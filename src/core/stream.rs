@@ -137,6 +137,8 @@ pub struct Stream {
     pub(super) barred: bool,
     /// The container started (again) meanwhile: open another when it has ended.
     pub(super) again: bool,
+    /// That was told by an event. (A list may still show a container as running that has ended: it is no new run then.)
+    pub(super) restarted: bool,
     /// It has ended whole.
     pub(super) complete: bool,
     /// The container ran when it was opened.
@@ -199,6 +201,7 @@ impl Stream {
             progress: false,
             barred: false,
             again: false,
+            restarted: false,
             complete: false,
             ran: false,
             cut_short: false,
@@ -358,7 +361,7 @@ impl Core {
         stream.end_life(self.now.mono);
         (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);
-        (stream.discarding, stream.again) = (false, false);
+        (stream.discarding, stream.again, stream.restarted) = (false, false, false);
         stream.overdue_before = stream.overdue_before.filter(|_| stream.rotated_at.is_some());
         stream.ran = container.running;
         if !std::mem::replace(&mut stream.counted, true) {

@@ -13,60 +13,71 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
 
 /// The same for bytes that may not be text. False, and nothing is appended, unless they are ASCII.
 pub(super) fn ascii_string(text: &[u8], out: &mut Vec<u8>) -> bool {
-    if is_plain(text) {
-        out.push(b'"');
+    let plain = !any(text, |byte| needs_escape(byte) | !byte.is_ascii());
+    if !plain && !text.is_ascii() {
+        return false;
+    }
+    out.push(b'"');
+    if plain {
         out.extend_from_slice(text);
-        out.push(b'"');
-        return true;
-    }
-    let ascii = text.is_ascii();
-    if ascii {
-        out.push(b'"');
+    } else {
         escape(text, out);
-        out.push(b'"');
     }
-    ascii
+    out.push(b'"');
+    true
 }
 
 fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     let mut run = 0; // up to here it is written
     for (number, block) in bytes.chunks(BLOCK).enumerate() {
-        if is_plain(block) {
-            continue;
-        }
-        for (at, &byte) in (number * BLOCK..).zip(block) {
-            if needs_escape(byte) {
-                out.extend_from_slice(&bytes[run..at]);
-                push_escaped(byte, out);
-                run = at + 1;
-            }
+        if any(block, needs_escape) {
+            let start = number * BLOCK;
+            out.extend_from_slice(&bytes[run..start]);
+            escape_block(block, out);
+            run = start + block.len();
         }
     }
     out.extend_from_slice(&bytes[run..]);
 }
 
-/// True if there are only bytes of ASCII that need no escape.
-fn is_plain(bytes: &[u8]) -> bool {
+/// Byte by byte, in a place of its own, for in a text with quotes they stand close together.
+fn escape_block(block: &[u8], out: &mut Vec<u8>) {
+    let (mut escaped, mut len) = ([0; BLOCK * LONGEST], 0);
+    for &byte in block {
+        if needs_escape(byte) {
+            let (escape, its_len) = escape_of(byte);
+            escaped[len..len + LONGEST].copy_from_slice(&escape);
+            len += its_len;
+        } else {
+            escaped[len] = byte;
+            len += 1;
+        }
+    }
+    out.extend_from_slice(&escaped[..len]);
+}
+
+/// Whether a byte is such; looked at in blocks.
+fn any(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let mut found = [false; BLOCK];
     // What is left over is looked at with some bytes before it, so that it is a block, too.
     for block in blocks.iter().chain(bytes.last_chunk().filter(|_| !rest.is_empty())) {
         for (found, &byte) in found.iter_mut().zip(block) {
-            *found |= needs_look(byte);
+            *found |= such(byte);
         }
     }
-    found == [false; BLOCK] && (!blocks.is_empty() || !rest.iter().any(|&byte| needs_look(byte)))
-}
-
-const fn needs_look(byte: u8) -> bool {
-    needs_escape(byte) | !byte.is_ascii()
+    found != [false; BLOCK] || (blocks.is_empty() && rest.iter().any(|&byte| such(byte)))
 }
 
 const fn needs_escape(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-fn push_escaped(byte: u8, out: &mut Vec<u8>) {
+/// Bytes of the longest escape.
+const LONGEST: usize = 6;
+
+/// What stands for a byte, and how many bytes of it count.
+fn escape_of(byte: u8) -> ([u8; LONGEST], usize) {
     let letter = match byte {
         b'"' | b'\\' => byte,
         0x08 => b'b',
@@ -76,10 +87,10 @@ fn push_escaped(byte: u8, out: &mut Vec<u8>) {
         b'\r' => b'r',
         _ => {
             let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
-            return out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)]);
+            return ([b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)], LONGEST);
         }
     };
-    out.extend_from_slice(&[b'\\', letter]);
+    ([b'\\', letter, 0, 0, 0, 0], 2)
 }
 
 #[cfg(test)]

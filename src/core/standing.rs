@@ -442,17 +442,16 @@ mod tests {
             labels: Default::default(),
             time: Timestamp { seconds: 1_001, nanos: 0 },
         };
+        let stream = played.stream("db");
+        // The first session asks for the newest line, where a stream begins that begins now; the second follows from there.
+        played.record("db", "1970-01-01T00:16:41Z");
+        played.end(Exchange::Logs(stream));
+        assert_eq!(played.commands(), ["open Logs(db) tail=1024"]);
         played.record("db", "1970-01-01T00:16:41Z");
         played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
-        played
-            .core
-            .begin_turn(Now { mono: Mono(61_000_000_000), wall: Timestamp { seconds: 1_061, nanos: 0 } });
-        assert!(played.commands().contains(&"open List".to_owned()));
-        let json = format!(r#"{{"Id":"{}","Names":["/db"],"Image":"shop","State":"running"}}"#, id("db"));
-        played.core.handle(Input::Listed(Listed::parse(json.as_bytes()).expect("a container")));
-        let stream = played.stream("db");
+        played.reselect(Selection::default()); // that lists them all as running
+        assert!(played.core.catalogue.get(stream).expect("it is known").stream.again);
         played.end(Exchange::Logs(stream));
-        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
         played.core.handle(Input::Event(event(Action::Destroy)));
         let refusal = Refusal { status: 404, message: "no such container".to_owned() };
         played.core.handle(Input::Ended(Exchange::Logs(stream), End::Refused(refusal)));

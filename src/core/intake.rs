@@ -75,12 +75,9 @@ impl Core {
         }
     }
 
-    /// How old the record was that was accepted last; counted once.
+    /// How old the record was that was accepted last, at the least; counted once.
     pub fn age(&mut self) -> Duration {
-        let written = self.heard.take().map_or(i64::MAX, |time| time.unix_nanos());
-        Duration::from_nanos(
-            u64::try_from(self.now.wall.unix_nanos().saturating_sub(written)).unwrap_or_default(),
-        )
+        self.heard.take().map_or(Duration::ZERO, |time| least_age(time, self.now.wall))
     }
 
     /// After each read of a session: what it holds in memory now. `frame`: bytes of a frame that the read has cut.
@@ -207,6 +204,13 @@ impl Core {
     }
 }
 
+/// How long ago this was, at the least: a time of whole seconds (Podman's, W-30) may be any moment of its second.
+fn least_age(time: Timestamp, now: Timestamp) -> Duration {
+    let latest = if time.nanos == 0 { Timestamp { nanos: 999_999_999, ..time } } else { time };
+    let age = now.unix_nanos().saturating_sub(latest.unix_nanos());
+    Duration::from_nanos(u64::try_from(age).unwrap_or_default())
+}
+
 fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now: usize, frame_now: usize) {
     memory.lines_changed(*lines, lines_now);
     memory.frames_changed(*frame, frame_now);
@@ -267,5 +271,19 @@ impl Delivery<'_> {
             _ => self.rules.stdout,
         };
         channel && self.rules.until.is_none_or(|until| time.is_none_or(|time| time <= until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_make_nobody_late() {
+        let at = |seconds, nanos| Timestamp { seconds, nanos };
+        assert_eq!(least_age(at(5, 1), at(6, 1)), Duration::from_secs(1));
+        assert_eq!(least_age(at(5, 0), at(5, 900_000_000)), Duration::ZERO);
+        assert_eq!(least_age(at(5, 0), at(8, 999_999_999)), Duration::from_secs(3));
+        assert_eq!(least_age(at(9, 0), at(5, 0)), Duration::ZERO);
     }
 }

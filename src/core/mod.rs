@@ -6,7 +6,7 @@
 //! | `discovery` | which containers there are |
 //! | `selection`, `pattern` | which of them are followed, and why |
 //! | `standing` | what follows when that changes |
-//! | `metadata` | what records say of them |
+//! | `metadata`, `source` | what records say of them |
 //! | `stream` | when and how a session is opened |
 //! | `ending` | what follows from its end |
 //! | `rotation` | when it is closed and opened again |
@@ -19,6 +19,7 @@
 //! | `checkpoint` | what survives us |
 //! | `intake` | what becomes of a record |
 //! | `memory` | who may read how much |
+//! | `batch`, `usual` | what is on its way out, and what room it keeps |
 //! | `pace` | how long bytes may gather |
 //! | `timers`, `retry` | when |
 //! | `notice`, `count`, `tally`, `status` | what is told |

@@ -347,6 +347,18 @@ mod tests {
             self.core.accept(stream, Record { channel: Channel::Stdout, stamp, text: b"text", part: false });
         }
 
+        /// The engine tells of it, a second after the beginning.
+        fn event(&mut self, name: &str, action: Action) {
+            self.core.handle(Input::Event(Event {
+                action,
+                id: id(name),
+                name: name.to_owned(),
+                image: "shop".to_owned(),
+                labels: Default::default(),
+                time: Timestamp { seconds: 1_001, nanos: 0 },
+            }));
+        }
+
         fn reselect(&mut self, selection: Selection) -> Vec<String> {
             let rules = Rules { selection, ..self.core.rules.clone() };
             self.core.handle(Input::Reload(Box::new(rules)));
@@ -412,19 +424,10 @@ mod tests {
         assert_eq!(played.inspected("db", "local"), ["close Logs(db)"]);
         assert_eq!(played.core.settled_places().count(), 0);
         assert_eq!((played.core.followed(), played.core.counts().unreadable), (1, 0));
-        let time = Timestamp { seconds: 1_001, nanos: 0 };
-        let event = |action| Event {
-            action,
-            id: id("db"),
-            name: "db".to_owned(),
-            image: "shop".to_owned(),
-            labels: Default::default(),
-            time,
-        };
-        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
-        played.core.handle(Input::Event(event(Action::Start)));
+        played.event("db", Action::Die { exit_code: None });
+        played.event("db", Action::Start);
         assert!(played.commands().is_empty());
-        played.core.handle(Input::Event(event(Action::Destroy)));
+        played.event("db", Action::Destroy);
         assert_eq!(played.core.catalogue.count(), 1);
         assert_eq!(played.core.counts().missed, 0);
     }
@@ -434,25 +437,17 @@ mod tests {
         let mut played = Played::new(Selection::default(), &["web", "db"]);
         played.list();
         played.inspected("db", "json-file");
-        let event = |action| Event {
-            action,
-            id: id("db"),
-            name: "db".to_owned(),
-            image: "shop".to_owned(),
-            labels: Default::default(),
-            time: Timestamp { seconds: 1_001, nanos: 0 },
-        };
         let stream = played.stream("db");
         // The first session asks for the newest line, where a stream begins that begins now; the second follows from there.
         played.record("db", "1970-01-01T00:16:41Z");
         played.end(Exchange::Logs(stream));
         assert_eq!(played.commands(), ["open Logs(db) tail=1024"]);
         played.record("db", "1970-01-01T00:16:41Z");
-        played.core.handle(Input::Event(event(Action::Die { exit_code: None })));
+        played.event("db", Action::Die { exit_code: None });
         played.reselect(Selection::default()); // that lists them all as running
         assert!(played.core.catalogue.get(stream).expect("it is known").stream.again);
         played.end(Exchange::Logs(stream));
-        played.core.handle(Input::Event(event(Action::Destroy)));
+        played.event("db", Action::Destroy);
         let refusal = Refusal { status: 404, message: "no such container".to_owned() };
         played.core.handle(Input::Ended(Exchange::Logs(stream), End::Refused(refusal)));
         played.commands();

@@ -141,16 +141,26 @@ impl Source for Listener {
 mod tests {
     use super::*;
 
-    fn place(name: &str) -> PathBuf {
+    /// A folder that goes with its test.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn place(name: &str) -> (Folder, PathBuf) {
         let folder = std::env::temp_dir().join(format!("docklog-listener-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder");
-        folder.join("admin.sock")
+        let socket = folder.join("admin.sock");
+        (Folder(folder), socket)
     }
 
     #[test]
     fn a_socket_is_for_owner_and_group_and_goes_with_its_listener() {
-        let path = place("mode");
+        let (_folder, path) = place("mode");
         let listener = Listener::bind(&Listen::Unix(path.clone())).expect("free");
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o660);
         assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
@@ -160,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
-        let path = place("dead");
+        let (_folder, path) = place("dead");
         drop(std::os::unix::net::UnixListener::bind(&path).expect("free"));
         let first = Listener::bind(&Listen::Unix(path.clone())).expect("nobody answers there");
         let error = Listener::bind(&Listen::Unix(path.clone())).map(drop).expect_err("in use");
@@ -170,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_no_socket_is_left_alone() {
-        let path = place("file");
+        let (_folder, path) = place("file");
         fs::write(&path, "mine").expect("a file");
         let error = Listener::bind(&Listen::Unix(path.clone())).map(drop).expect_err("a file");
         assert!(error.contains("something else") && error.contains(&path.display().to_string()), "{error}");

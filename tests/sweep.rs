@@ -13,6 +13,7 @@ mod history;
 mod verdict;
 
 use history::{Chance, History, Traits};
+use std::num::NonZero;
 use verdict::check;
 
 const HISTORIES: u64 = 100_000;
@@ -29,22 +30,32 @@ fn history(seed: u64) -> History {
     History::new(Chance::new(seed), Traits::draw(&mut Chance::new(seed ^ 0x5eed)))
 }
 
+/// Lines, sessions and gaps of a history, in which all is as it should be.
+fn counts(seed: u64) -> [usize; 3] {
+    let mut history = history(seed);
+    history.run();
+    if let Err(what) = check(&history) {
+        panic!(
+            "seed {seed}: {what}\n{}\nto repeat it: DOCKLOG_SEED={seed} cargo test --test sweep",
+            history.story()
+        );
+    }
+    [history.given.len(), history.sessions, history.gaps()]
+}
+
+fn add(a: [usize; 3], b: [usize; 3]) -> [usize; 3] {
+    std::array::from_fn(|index| a[index] + b[index])
+}
+
 #[test]
 fn no_history_loses_or_doubles_a_line() {
-    let (mut lines, mut sessions, mut gaps) = (0, 0, 0);
-    for seed in seeds() {
-        let mut history = history(seed);
-        history.run();
-        if let Err(what) = check(&history) {
-            panic!(
-                "seed {seed}: {what}\n{}\nto repeat it: DOCKLOG_SEED={seed} cargo test --test sweep",
-                history.story()
-            );
-        }
-        lines += history.given.len();
-        sessions += history.sessions;
-        gaps += history.gaps();
-    }
+    let (seeds, threads) = (seeds(), std::thread::available_parallelism().map_or(1, NonZero::get));
+    let [lines, sessions, gaps] = std::thread::scope(|scope| {
+        let every = |first| seeds.clone().skip(first).step_by(threads);
+        let share = |first| scope.spawn(move || every(first).map(counts).fold([0; 3], add));
+        let shares: Vec<_> = (0..threads).map(share).collect();
+        shares.into_iter().map(|share| share.join().unwrap()).fold([0; 3], add)
+    });
     println!("{lines} lines, {sessions} sessions, {gaps} gaps: none lost, none doubled");
 }
 

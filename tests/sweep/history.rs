@@ -116,10 +116,11 @@ impl Traits {
 }
 
 /// A record of the log.
-#[derive(Clone)]
 pub struct Entry {
     pub channel: usize,
     pub time: i64,
+    /// The same, as the engine writes it.
+    pub stamp: String,
     pub text: Vec<u8>,
     pub part: bool,
     /// Number of its line on its channel.
@@ -326,7 +327,7 @@ impl History {
         if !told_apart && self.chance.percent(20) && size < PART {
             text = b"tick".to_vec();
         }
-        self.log.push(Entry { channel, time, text, part, line });
+        self.log.push(Entry { channel, time, stamp: stamp(time).rfc3339(), text, part, line });
         self.open[channel] = part.then_some((time, line));
     }
 
@@ -472,28 +473,25 @@ impl History {
     }
 
     fn take(&mut self, at: usize) -> bool {
-        let entry = self.log[at].clone();
-        let time = stamp(entry.time);
         if self.by_time_alone {
-            return self.take_by_time(&entry);
+            return self.take_by_time(at);
         }
-        let raw = time.rfc3339();
+        let (entry, given) = (&self.log[at], &mut self.given);
         let record = Record {
             channel: channel(entry.channel),
-            stamp: Stamp::parse(&raw),
+            stamp: Stamp::parse(&entry.stamp),
             text: &entry.text,
             part: entry.part,
         };
-        let mut given = Vec::new();
-        let fits = self.reader.take(record, &mut |news| note(news, &mut given));
-        self.given.append(&mut given);
+        let fits = self.reader.take(record, &mut |news| note(news, given));
         if !fits {
             self.reader.cut();
         }
         fits
     }
 
-    fn take_by_time(&mut self, entry: &Entry) -> bool {
+    fn take_by_time(&mut self, at: usize) -> bool {
+        let entry = &self.log[at];
         if entry.time > self.last_time || entry.part {
             self.last_time = self.last_time.max(entry.time);
             self.given.push(Given::Line { channel: entry.channel, text: entry.text.clone(), number: 1 });

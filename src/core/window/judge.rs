@@ -93,7 +93,8 @@ impl Window {
             self.reached = false;
         }
         let before = if self.found {
-            is_own
+            // A line that left in segments is known by its time alone: once its end was seen, another of that time is new.
+            is_own && own.is_some_and(|own| !own.ended || own.print.is_some())
         } else if self.reached && half != last && !mark.ended {
             // The last line has come by, but where it ended nobody saw.
             own.is_some_and(|own| line.time <= own.time)

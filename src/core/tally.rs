@@ -81,7 +81,7 @@ impl Tally {
             return old;
         }
         let present = (self.read() - self.rate.lines) as f64 / span.max(limits::RATE_STEP.as_secs_f64());
-        let weight = (-span / limits::RATE_MEAN.as_secs_f64()).exp();
+        let weight = fade(span / limits::RATE_MEAN.as_secs_f64());
         old * weight + present * (1.0 - weight)
     }
 
@@ -89,6 +89,12 @@ impl Tally {
     pub fn lag(&self) -> Duration {
         Duration::from_secs_f32(self.lag.max(0.0))
     }
+}
+
+/// What is left of 1 after so many mean lives: e^-lives, near enough, as (1 + lives/64)^-64. (`exp` itself would be all that
+/// we take of libm, which costs every process 300 KiB.)
+fn fade(lives: f64) -> f64 {
+    (0..6).fold(1.0 / (1.0 + lives / 64.0), |left, _| left * left)
 }
 
 #[cfg(test)]
@@ -114,6 +120,14 @@ mod tests {
         let later = tally.rate(now(35).mono);
         assert!(later > 20.0 && later < 50.0, "{later}");
         assert!(tally.rate(now(90).mono) < 0.1);
+    }
+
+    #[test]
+    fn fades_as_an_exponential_does() {
+        for lives in [0.0, 0.01, 0.2, 1.0, 3.0, 20.0] {
+            let (near, exact) = (fade(lives), f64::exp(-lives));
+            assert!((near - exact).abs() < 0.01, "{lives}: {near}, not {exact}");
+        }
     }
 
     #[test]

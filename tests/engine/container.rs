@@ -35,9 +35,20 @@ impl Container {
     }
 
     /// Three log files of 1 MiB at the most: the engine deletes what is older.
-    pub(crate) fn three_small_files(mut self) -> Self {
-        self.spec["HostConfig"]["LogConfig"]["Config"] = json!({ "max-size": "1m", "max-file": "3" });
+    pub(crate) fn three_small_files(self) -> Self {
+        self.small_files(3)
+    }
+
+    fn small_files(mut self, count: usize) -> Self {
+        self.spec["HostConfig"]["LogConfig"]["Config"] =
+            json!({ "max-size": "1m", "max-file": count.to_string() });
         self
+    }
+
+    /// They hold some 25 s of what the tests of rotation write: an overloaded engine may take seconds to show a log's end, and an
+    /// audit whose first line has been deleted meanwhile has to tell a gap.
+    pub(crate) fn five_small_files(self) -> Self {
+        self.small_files(5)
     }
 
     pub(crate) fn label(mut self, key: &str, value: &str) -> Self {

@@ -26,7 +26,7 @@ pub(crate) fn rotated_local_driver(bench: &Bench) {
 
 /// The engine's own files rotate, too: 200 KB/s per container fill one in five seconds.
 pub(crate) fn rotated_with_the_engines_files(bench: &Bench) {
-    rotated(bench, 900, Container::three_small_files);
+    rotated(bench, 900, Container::five_small_files);
 }
 
 /// Many containers write lines of so many bytes, 100 a second and stream, while each session lasts a second.

@@ -109,8 +109,8 @@ impl Traits {
         }
         // What an engine has skipped inside a line leaves a torn one, and an audit may bring it again, whole.
         self.long &= !self.skips;
-        // A history that begins among lines of one time, which no engine writes.
-        self.equal_times &= self.begin != 2;
+        // A history that begins among lines of one time, or has another of the time of a long one, which no engine writes.
+        self.equal_times &= self.begin != 2 && !self.long;
         self
     }
 }

@@ -5,11 +5,13 @@ pub mod help;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use crate::config::keys::Name;
-use crate::config::{Settings, Surroundings};
+use crate::config::{Destination, Settings, Surroundings};
 use crate::shell::file;
-use crate::shell::host::{self, Host, Keeping, Reload};
+use crate::shell::host::{self, Host, Keeping, Lines, Reload};
+use crate::shell::journal::{self, Journal};
 use crate::shell::manager;
 use crate::shell::messages::Messages;
 use crate::shell::sandbox;
@@ -70,15 +72,16 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
         }
         None => Default::default(),
     };
-    let output = match &settings.output_file {
-        Some(path) => {
+    let lines = match &settings.destination {
+        Destination::Stdout => Lines::Stdout,
+        Destination::File(path) => {
             let (file, mark, notice) = file::open(path, settled)?;
             notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
-            Some((file, mark))
+            Lines::File(file, mark)
         }
-        None => None,
+        Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
     };
-    let host = Host::new(settings.socket.clone(), Keeping { output, state }, reload);
+    let host = Host::new(settings.socket.clone(), Keeping { lines, state }, reload);
     let mut host = host.map_err(|error| format!("can't start: {error}"))?;
     settings.http.iter().try_for_each(|at| host.listen(at))?;
     let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;

@@ -36,6 +36,7 @@ pub enum Name {
     MaxLatency,
     Output,
     OutputFile,
+    Journal,
     Timestamps,
     Fields,
     OutputLabels,
@@ -173,6 +174,10 @@ pub const KEYS: &[Key] = &[
     key(Name::OutputFile, Kind::Path, "append JSON lines to this file instead of stdout")
         .flag(None, "output-file", "PATH")
         .at("output.file", "")
+        .fixed(),
+    key(Name::Journal, Kind::Switch, "write to systemd's journal, each line with its container's fields")
+        .flag(None, "journal", "")
+        .at("output.journal", "false")
         .fixed(),
     key(Name::Timestamps, Kind::Switch, "the time before each line (json always has it)")
         .flag(Some('t'), "timestamps", "")

@@ -65,6 +65,28 @@ pub enum Sandbox {
     Off,
 }
 
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// stdout, whatever that is.
+    Stdout,
+    /// This file: they are appended.
+    File(PathBuf),
+    /// systemd's journal.
+    Journal,
+}
+
+impl Destination {
+    /// What messages call it.
+    pub fn called(&self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::File(_) => "the output file",
+            Self::Journal => "the journal",
+        }
+    }
+}
+
 /// All that a run depends on.
 #[derive(Debug)]
 pub struct Settings {
@@ -80,8 +102,8 @@ pub struct Settings {
     pub news: bool,
     /// Where checkpoints are kept.
     pub state: Option<PathBuf>,
-    /// The file that lines go to instead of stdout.
-    pub output_file: Option<PathBuf>,
+    /// Where lines go.
+    pub destination: Destination,
     /// Where our own HTTP is to be had.
     pub http: Option<Listen>,
     /// Each container has metrics of its own.
@@ -133,12 +155,8 @@ impl Settings {
             values.add(Name::State, directory.clone(), Origin::Environment("STATE_DIRECTORY"));
         }
         let format = values.word(Name::Output).unwrap_or_default().to_owned();
-        let output_file = values.path(Name::OutputFile);
-        if output_file.is_some() && !matches!(format.as_str(), "auto" | "json") {
-            let (file, format) = (values.called(Name::OutputFile), values.called_here(Name::Output));
-            return Err(format!("{file} takes JSON lines: {format} must be json, or left out"));
-        }
-        let terminal = around.terminal && output_file.is_none();
+        let destination = destination(&values, &format)?;
+        let terminal = around.terminal && destination == Destination::Stdout;
         let pretty = format == "pretty" || format == "auto" && terminal;
         let look = Look {
             timestamps: values.is_on(Name::Timestamps),
@@ -149,6 +167,7 @@ impl Settings {
             rules: rules(&values, around)?,
             socket: kind::socket(values.word(Name::Host).unwrap_or_default())?,
             encoder: match format.as_str() {
+                _ if destination == Destination::Journal => Encoder::journal(),
                 "raw" => Encoder::raw(look),
                 _ if pretty => Encoder::pretty(look),
                 _ => Encoder::json(look),
@@ -156,7 +175,7 @@ impl Settings {
             max_latency: kind::latency(values.word(Name::MaxLatency).unwrap_or("0"))?,
             news: pretty && terminal && !values.is_on(Name::NoFollow),
             state: values.path(Name::State),
-            output_file,
+            destination,
             http: values.word(Name::Http).map(str::parse).transpose()?,
             http_per_container: values.is_on(Name::HttpPerContainer),
             sandbox: match values.word(Name::Sandbox) {
@@ -176,6 +195,28 @@ impl Settings {
     /// What is wrong with them, for people.
     pub fn from_args<const N: usize>(typed: [&str; N]) -> Result<Self, String> {
         Self::new(&args::parse(typed)?, &Values::default(), &Surroundings::default())
+    }
+}
+
+/// Where lines go, which not every format can.
+fn destination(values: &Values, format: &str) -> Result<Destination, String> {
+    let format_is = values.called_here(Name::Output);
+    match (values.path(Name::OutputFile), values.is_on(Name::Journal)) {
+        (None, false) => Ok(Destination::Stdout),
+        (Some(path), false) if matches!(format, "auto" | "json") => Ok(Destination::File(path)),
+        (Some(_), false) => {
+            let file = values.called(Name::OutputFile);
+            Err(format!("{file} takes JSON lines: {format_is} must be json, or left out"))
+        }
+        (None, true) if format == "auto" => Ok(Destination::Journal),
+        (None, true) => {
+            let journal = values.called(Name::Journal);
+            Err(format!("{journal}: the journal has a format of its own, {format_is} must be left out"))
+        }
+        (Some(_), true) => {
+            let (journal, file) = (values.called(Name::Journal), values.called_here(Name::OutputFile));
+            Err(format!("{journal} and {file}: lines go to one of them"))
+        }
     }
 }
 
@@ -231,7 +272,9 @@ fn fields(values: &Values) -> Fields {
         }
     }
     let has = |field| chosen.contains(&field);
-    Fields { image: has("image"), project: has("project"), service: has("service"), labels }
+    // In the journal an entry has its image in any case, as from Docker's own driver.
+    let image = has("image") || values.is_on(Name::Journal);
+    Fields { image, project: has("project"), service: has("service"), labels }
 }
 
 /// Which channels are read. The flags mean: only this one, or both.
@@ -254,7 +297,7 @@ fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String
         images: read(values, Name::Images, Pattern::parse)?,
         drivers: read(values, Name::Drivers, Pattern::parse)?,
     };
-    let exclude = Criteria {
+    let mut exclude = Criteria {
         names: read(values, Name::Exclude, Pattern::name)?,
         labels: read(values, Name::ExcludeLabels, LabelRule::parse)?,
         projects: read(values, Name::ExcludeProjects, Pattern::parse)?,
@@ -262,6 +305,10 @@ fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String
         images: read(values, Name::ExcludeImages, Pattern::parse)?,
         drivers: read(values, Name::ExcludeDrivers, Pattern::parse)?,
     };
+    if values.is_on(Name::Journal) {
+        // Their lines are in the journal already, and the engine would read ours for theirs, again and again.
+        exclude.drivers.push(Pattern::parse("journald")?);
+    }
     Ok(Selection {
         include,
         exclude,
@@ -328,6 +375,20 @@ mod tests {
             file_only.contains("d.toml:3: output.file takes JSON lines: output.format must"),
             "{file_only}"
         );
+    }
+
+    #[test]
+    fn the_journal_excludes_other_ways_and_what_is_in_it_already() {
+        let settings = settings(&["--journal"], &Surroundings::default()).expect("valid");
+        assert_eq!(settings.destination, Destination::Journal);
+        assert!(settings.rules.fields.image && settings.rules.selection.exclude.drivers.len() == 1);
+        for (text, told) in [
+            ("journal = true\nformat = \"json\"", "d.toml:2: output.journal: the journal has a format of its own"),
+            ("journal = true\nfile = \"/x\"", "d.toml:2: output.journal and output.file: lines go to one of them"),
+        ] {
+            let error = with_file(&[], &format!("[output]\n{text}")).expect_err(text);
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod control;
 pub use control::show;
 mod escape;
+pub mod journal;
 mod json;
 mod pretty;
 
@@ -22,6 +23,8 @@ pub enum Encoder {
     Pretty(pretty::Pretty),
     /// The message alone.
     Raw(pretty::Raw),
+    /// Entries of the systemd journal.
+    Journal(journal::Journal),
 }
 
 /// Options of the formats.
@@ -51,6 +54,11 @@ impl Encoder {
         Self::Raw(pretty::Raw::new(look))
     }
 
+    /// Entries of the systemd journal.
+    pub fn journal() -> Self {
+        Self::Journal(journal::Journal::default())
+    }
+
     /// Lines of a container of this name will come: names align from the first line on.
     pub fn expect(&mut self, name: &str) {
         if let Self::Pretty(pretty) = self {
@@ -63,6 +71,7 @@ impl Encoder {
         match self {
             Self::Json(json) => json.encode_gap(source, gap, out),
             Self::Pretty(pretty) => pretty.encode_gap(source, gap, out),
+            Self::Journal(journal) => journal.encode_gap(source, gap, out),
             Self::Raw(_) => {}
         }
     }
@@ -73,6 +82,7 @@ impl Encoder {
             Self::Json(json) => json.encode(source, line, out),
             Self::Pretty(pretty) => pretty.encode(source, line, out),
             Self::Raw(raw) => raw.encode(line, out),
+            Self::Journal(journal) => journal.encode(source, line, out),
         }
     }
 }

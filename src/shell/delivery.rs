@@ -1,13 +1,15 @@
-//! Batches to stdout, written as it takes them. While it takes nothing, they keep their memory, and the budget stops the
-//! reading.
+//! Batches to where lines go, written as it takes them. While it takes nothing, they keep their memory, and the budget stops
+//! the reading.
 
 use std::io;
 
 use crate::core::Core;
 use crate::core::batch::Batch;
+use crate::core::time::Mono;
+use crate::encode::journal::Entries;
 use crate::limits;
 
-/// What is on its way to stdout.
+/// What is on its way out.
 #[derive(Debug, Default)]
 pub struct Delivery {
     /// The batch being written, and how many of its bytes are.
@@ -15,22 +17,47 @@ pub struct Delivery {
     /// Bytes written so far; and up to the end of the last batch.
     total: u64,
     settled: u64,
-    /// stdout takes nothing until it says otherwise.
+    /// It takes nothing until it says otherwise; or until then, for nothing will tell.
     stalled: bool,
+    again: Option<Mono>,
+    /// It takes whole entries only, one at a time.
+    entries: bool,
 }
 
 impl Delivery {
-    /// stdout may take bytes again.
-    pub fn reopen(&mut self) {
-        self.stalled = false;
+    /// To what takes whole entries only, one at a time.
+    pub fn of_entries() -> Self {
+        Self { entries: true, ..Self::default() }
     }
 
-    /// True if stdout may take bytes.
+    /// It may take bytes again.
+    pub fn reopen(&mut self) {
+        (self.stalled, self.again) = (false, None);
+    }
+
+    /// It is gone: try again then.
+    pub fn wait_until(&mut self, at: Mono) {
+        (self.stalled, self.again) = (true, Some(at));
+    }
+
+    /// When to try again.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.again
+    }
+
+    /// That time may have come.
+    pub fn begin_turn(&mut self, now: Mono) {
+        if self.again.is_some_and(|at| at <= now) {
+            self.reopen();
+        }
+    }
+
+    /// True if it may take bytes.
     pub fn is_open(&self) -> bool {
         !self.stalled
     }
 
-    /// Writes what there is, as far as stdout takes it and a turn may last. True if it stopped for the turn's sake.
+    /// Writes what there is, as far as it is taken and a turn may last. True if it stopped for the turn's sake.
     ///
     /// # Errors
     /// Those of write(2), but `WouldBlock`.
@@ -46,7 +73,8 @@ impl Delivery {
                 return Ok(true);
             }
             let rest = &batch.bytes()[*written..];
-            match write(&rest[..rest.len().min(left)]) {
+            let piece = if self.entries { rest.len() } else { rest.len().min(left) };
+            match write(&rest[..piece]) {
                 Ok(taken) => {
                     *written += taken;
                     self.total += taken as u64;
@@ -75,6 +103,11 @@ impl Delivery {
         }
     }
 
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        self.total
+    }
+
     /// Bytes written that hold nothing but lines of settled places.
     pub fn settled(&self) -> u64 {
         self.settled
@@ -91,8 +124,11 @@ impl Delivery {
         while let Some((batch, written)) = self.batch.take().or_else(|| Some((core.take_batch()?, 0))) {
             let rest = &batch.bytes()[written..];
             bytes += rest.len();
-            lines +=
-                if written == 0 { batch.lines() } else { rest.iter().filter(|&&byte| byte == b'\n').count() };
+            lines += match written {
+                0 => batch.lines(),
+                _ if self.entries => Entries(rest).count(),
+                _ => rest.iter().filter(|&&byte| byte == b'\n').count(),
+            };
             core.settle(batch);
         }
         (bytes, lines)

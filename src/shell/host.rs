@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +16,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::journal::Journal;
 use super::listener::Listener;
 use super::manager::Manager;
 use super::outlet;
@@ -50,9 +51,9 @@ pub struct Host {
     urgent: Poll,
     events: Events,
     signals: SignalFd,
-    stdout: outlet::Outlet,
+    lines: Way,
     stderr: outlet::Outlet,
-    /// The file that takes stdout's part.
+    /// If lines go to a file: which, and how long it was at the start.
     output: Option<OutputMark>,
     state: Option<State>,
     manager: Option<Manager>,
@@ -68,10 +69,38 @@ pub type Reload = Box<dyn FnMut() -> Option<Result<Settings, String>>>;
 /// Where lines and places go, if not to stdout and nowhere.
 #[derive(Debug, Default)]
 pub struct Keeping {
-    /// The file that takes stdout's part, and its state at the start.
-    pub output: Option<(File, OutputMark)>,
+    /// Where lines go.
+    pub lines: Lines,
     /// Where checkpoints go.
     pub state: Option<State>,
+}
+
+/// Where lines go.
+#[derive(Debug, Default)]
+pub enum Lines {
+    /// stdout.
+    #[default]
+    Stdout,
+    /// A file, and its state at the start.
+    File(File, OutputMark),
+    /// systemd's journal.
+    Journal(Journal),
+}
+
+/// How they get there.
+#[derive(Debug)]
+enum Way {
+    Outlet(outlet::Outlet),
+    Journal(Journal),
+}
+
+impl Way {
+    fn raw_fd(&self) -> RawFd {
+        match self {
+            Self::Outlet(outlet) => outlet.raw_fd(),
+            Self::Journal(journal) => journal.raw_fd(),
+        }
+    }
 }
 
 /// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for.
@@ -94,17 +123,17 @@ impl Host {
         asked.thread_block()?;
         let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let (all, urgent) = (Poll::new()?, Poll::new()?);
-        let (file, output) = keeping.output.unzip();
-        let stdout = match &file {
-            Some(file) => outlet::Outlet::new(file.as_fd())?,
-            None => outlet::Outlet::new(io::stdout().as_fd())?,
+        let (lines, output) = match keeping.lines {
+            Lines::Stdout => (Way::Outlet(outlet::Outlet::new(io::stdout().as_fd())?), None),
+            Lines::File(file, mark) => (Way::Outlet(outlet::Outlet::new(file.as_fd())?), Some(mark)),
+            Lines::Journal(journal) => (Way::Journal(journal), None),
         };
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
         all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
         urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        for (outlet, token) in [(&stdout, STDOUT), (&stderr, STDERR)] {
+        for (fd, token) in [(lines.raw_fd(), STDOUT), (stderr.raw_fd(), STDERR)] {
             // Refused for regular files and /dev/null (EPERM): they never say that they would block.
-            let _ = urgent.registry().register(&mut SourceFd(&outlet.raw_fd()), token, Interest::WRITABLE);
+            let _ = urgent.registry().register(&mut SourceFd(&fd), token, Interest::WRITABLE);
         }
         let events = Events::with_capacity(EVENTS);
         Ok(Self {
@@ -113,7 +142,7 @@ impl Host {
             urgent,
             events,
             signals,
-            stdout,
+            lines,
             stderr,
             output,
             state: keeping.state,
@@ -170,7 +199,10 @@ impl Host {
                         }));
                     }
                 }
-                STDOUT => ready.push(outlet_ready(Outlet::Stdout, event)),
+                STDOUT => ready.push(match self.lines {
+                    Way::Outlet(_) => outlet_ready(Outlet::Stdout, event),
+                    Way::Journal(_) => Ready::Outlet(Outlet::Stdout), // one that has gone may come again
+                }),
                 STDERR => ready.push(outlet_ready(Outlet::Stderr, event)),
                 LISTENER => ready.push(Ready::Accept),
                 mio::Token(token) => ready.push(Ready::Socket {
@@ -245,7 +277,10 @@ impl World for Host {
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
         match outlet {
-            Outlet::Stdout => self.stdout.write(bytes),
+            Outlet::Stdout => match &mut self.lines {
+                Way::Outlet(outlet) => outlet.write(bytes),
+                Way::Journal(journal) => journal.write(bytes),
+            },
             Outlet::Stderr => self.stderr.write(bytes),
         }
     }

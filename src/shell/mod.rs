@@ -7,6 +7,7 @@
 //! | `connection` | one exchange with the engine: request out, response in |
 //! | `table` | connections by token |
 //! | `delivery` | batches to stdout |
+//! | `journal` | entries to systemd's journal |
 //! | `manager` | words to the service manager |
 //! | `messages` | our own words to stderr |
 //! | `world` | what the loop needs of a machine |
@@ -23,6 +24,7 @@ pub mod connection;
 pub mod delivery;
 pub mod file;
 pub mod host;
+pub mod journal;
 pub mod listener;
 pub mod manager;
 pub mod messages;

@@ -10,7 +10,7 @@ use super::delivery::Delivery;
 use super::messages::Messages;
 use super::table::Table;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
-use crate::config::Settings;
+use crate::config::{Destination, Settings};
 use crate::config::keys::Key;
 use crate::config::values::Values;
 use crate::core::Core;
@@ -41,6 +41,9 @@ pub struct Turn<W: World> {
     pace: Pace,
     load: Load,
     delivery: Delivery,
+    /// Where lines go; and how many bytes were written when it was gone, which was said.
+    destination: Destination,
+    gone: Option<u64>,
     /// Delivery stopped in the middle, because a turn must end.
     more_to_deliver: bool,
     messages: Messages,
@@ -93,7 +96,12 @@ impl<W: World> Turn<W> {
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             pace: Pace::new(settings.max_latency),
             load: Load::default(),
-            delivery: Delivery::default(),
+            delivery: match settings.destination {
+                Destination::Journal => Delivery::of_entries(),
+                _ => Delivery::default(),
+            },
+            destination: settings.destination,
+            gone: None,
             more_to_deliver: false,
             messages,
             news: settings.news,
@@ -134,6 +142,7 @@ impl<W: World> Turn<W> {
             }
             now = self.world.now();
             self.core.begin_turn(now);
+            self.delivery.begin_turn(now.mono);
             self.mark();
             self.run_connections();
             self.web.turn(&mut self.world, &mut self.core, &self.messages);
@@ -144,12 +153,13 @@ impl<W: World> Turn<W> {
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
         let busy = !self.run.is_empty() || self.more_to_deliver || self.web.is_busy();
         let (core, web) = (self.core.deadline(), self.web.deadline());
-        let (hold, timeout) = match core.map(|(at, _)| at).into_iter().chain(web).min() {
+        let delivery = self.delivery.deadline();
+        let (hold, timeout) = match core.map(|(at, _)| at).into_iter().chain(web).chain(delivery).min() {
             _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
             Some(at) => (hold, Some(at.since(now.mono))),
             None => (hold, None),
         };
-        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}");
+        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for the journal {delivery:?}");
         self.ready.clear();
         self.world.wait(hold, timeout, &mut self.ready)
     }
@@ -401,19 +411,30 @@ impl<W: World> Turn<W> {
     fn deliver(&mut self) {
         let world = &mut self.world;
         match self.delivery.run(&mut self.core, |bytes| world.write(Outlet::Stdout, bytes)) {
-            Ok(more) => self.more_to_deliver = more,
+            Ok(more) => {
+                self.more_to_deliver = more;
+                if self.gone.take_if(|written| self.delivery.written() > *written).is_some() {
+                    self.messages.push(b"docklog: the journal is there again\n");
+                }
+            }
+            Err(error) if self.destination == Destination::Journal && is_gone(&error) => self.wait_for_journal(&error),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
             Err(error) => {
                 self.messages
-                    .push(format!("docklog: can't write to {}: {error}\n", self.way_out()).as_bytes());
+                    .push(format!("docklog: can't write to {}: {error}\n", self.destination.called()).as_bytes());
                 self.closed = Some(1);
             }
         }
     }
 
-    /// What lines are written to, for messages.
-    fn way_out(&self) -> &'static str {
-        if self.world.output().is_some() { "the output file" } else { "stdout" }
+    /// The engine keeps what isn't read meanwhile.
+    fn wait_for_journal(&mut self, error: &io::Error) {
+        self.delivery.wait_until(self.core.now().mono.after(limits::OUTLET_AGAIN));
+        if self.gone.is_none() {
+            self.gone = Some(self.delivery.written());
+            let text = format!("docklog: the journal can't be reached ({error}): lines wait for it\n");
+            self.messages.push(text.as_bytes());
+        }
     }
 
     fn talk(&mut self) {
@@ -440,7 +461,7 @@ impl<W: World> Turn<W> {
         self.messages.push(
             format!(
                 "docklog: stopped while {} was stalled: {lines} lines, of {bytes} bytes, were read but not written\n",
-                self.way_out()
+                self.destination.called()
             )
             .as_bytes(),
         );
@@ -455,6 +476,12 @@ fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> u
         connection.set_format(format);
     }
     core.permit(id)
+}
+
+/// True if there is no journal at the moment.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound};
+    matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound)
 }
 
 /// What an error of `connect` means (W-81, W-82).

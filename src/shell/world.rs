@@ -105,11 +105,11 @@ pub trait World {
     /// Those of epoll_wait(2) that are bugs; EINTR isn't reported.
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
-    /// Writes as much as the outlet takes now.
+    /// Writes as much as the outlet takes now; to the journal, the first entry of these.
     ///
     /// # Errors
     /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
-    /// gone.
+    /// gone. Where lines go to the journal, what connect(2) says while there is none.
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize>;
 
     /// What the kernel knows of this process.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use docklog::config::Settings;
+use docklog::config::{Destination, Settings};
 use docklog::core::checkpoint::{OutputMark, Saved, decode};
 use docklog::shell::world::{Ask, Outlet as Way, Ready, Token, Urgency};
 
@@ -257,7 +257,7 @@ impl Machine {
         self.starts += 1;
         let left = self.checkpoint.as_ref().filter(|_| settings.state.is_some());
         let (saved, settled) = left.map_or_else(Default::default, |bytes| decode(bytes).unwrap());
-        self.output = settings.output_file.as_ref().map(|_| {
+        self.output = matches!(settings.destination, Destination::File(_)).then(|| {
             if let Some(settled) = settled {
                 self.stdout.taken.truncate(settled.length as usize);
                 self.kills.clear(); // it is one output again

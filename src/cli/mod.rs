@@ -77,7 +77,7 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
         Destination::File(path) => {
             let (file, mark, notice) = file::open(path, settled)?;
             notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
-            Lines::File(file, mark)
+            Lines::File(path.clone(), file, mark)
         }
         Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
     };

@@ -88,24 +88,33 @@ impl Delivery {
         Ok(false)
     }
 
-    /// The batch to be written next, or on. One that is written is settled: where its streams stand may be told.
+    /// The batch to be written next, or on.
     fn next(&mut self, core: &mut Core) -> Option<&mut (Batch, usize)> {
         loop {
-            match self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
-                Some((mut batch, _)) => {
-                    self.settled = self.total;
-                    core.settle_places(batch.take_places());
-                    core.settle(batch);
-                }
-                None if self.batch.is_none() => self.batch = Some((core.take_batch()?, 0)),
-                None => return self.batch.as_mut(),
+            self.settle_written(core);
+            if self.batch.is_some() {
+                return self.batch.as_mut();
             }
+            self.batch = Some((core.take_batch()?, 0));
         }
     }
 
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        self.total
+    /// A batch that is written is settled: where its streams stand may be told.
+    fn settle_written(&mut self, core: &mut Core) {
+        if let Some((mut batch, _)) = self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
+            self.settled = self.total;
+            core.settle_places(batch.take_places());
+            core.settle(batch);
+        }
+    }
+
+    /// True between two batches; then bytes are counted anew, for they will go elsewhere.
+    pub fn begin_anew(&mut self, core: &mut Core) -> bool {
+        self.settle_written(core);
+        if self.batch.is_none() {
+            (self.total, self.settled) = (0, 0);
+        }
+        self.batch.is_none()
     }
 
     /// Bytes written that hold nothing but lines of settled places.

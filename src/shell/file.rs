@@ -25,6 +25,14 @@ pub fn open(path: &Path, settled: Option<OutputMark>) -> Result<(File, OutputMar
     })
 }
 
+/// Whether the file of this mark still stands at its path. If that can't be told, it does.
+pub fn is_still(path: &Path, mark: OutputMark) -> bool {
+    match path.metadata() {
+        Ok(found) => (found.dev(), found.ino()) == (mark.device, mark.inode),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
 fn open_file(path: &Path, settled: Option<OutputMark>) -> io::Result<(File, OutputMark, Option<String>)> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o640).open(path)?;
     let found = file.metadata()?;
@@ -112,6 +120,16 @@ pub(super) mod tests {
         let (text, notice) = reopened(&path, OutputMark { length: 4, inode: mark.inode + 1, ..mark });
         assert_eq!(text, "one\ntwo\nnew\n");
         assert!(notice.is_some_and(|notice| notice.contains("not the file of the last run")));
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_no_longer_there() {
+        let (path, mark) = file("file-moved", "one\n");
+        assert!(is_still(&path, mark));
+        fs::rename(&path, path.with_extension("1")).expect("renamed");
+        assert!(!is_still(&path, mark), "none is there");
+        open(&path, None).expect("another file");
+        assert!(!is_still(&path, mark), "another is there");
     }
 
     #[test]

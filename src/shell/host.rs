@@ -16,6 +16,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::file;
 use super::journal::Journal;
 use super::listener::Listener;
 use super::manager::Manager;
@@ -53,8 +54,8 @@ pub struct Host {
     signals: SignalFd,
     lines: Way,
     stderr: outlet::Outlet,
-    /// If lines go to a file: which, and how long it was at the start.
-    output: Option<OutputMark>,
+    /// If lines go to a file: its path, which it is, and how long it was when it was opened.
+    output: Option<(PathBuf, OutputMark)>,
     state: Option<State>,
     manager: Option<Manager>,
     reload: Reload,
@@ -82,7 +83,7 @@ pub enum Lines {
     #[default]
     Stdout,
     /// A file, and its state at the start.
-    File(File, OutputMark),
+    File(PathBuf, File, OutputMark),
     /// systemd's journal.
     Journal(Journal),
 }
@@ -125,7 +126,9 @@ impl Host {
         let (all, urgent) = (Poll::new()?, Poll::new()?);
         let (lines, output) = match keeping.lines {
             Lines::Stdout => (Way::Outlet(outlet::Outlet::new(io::stdout().as_fd())?), None),
-            Lines::File(file, mark) => (Way::Outlet(outlet::Outlet::new(file.as_fd())?), Some(mark)),
+            Lines::File(path, file, mark) => {
+                (Way::Outlet(outlet::Outlet::new(file.as_fd())?), Some((path, mark)))
+            }
             Lines::Journal(journal) => (Way::Journal(journal), None),
         };
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
@@ -290,7 +293,19 @@ impl World for Host {
     }
 
     fn output(&self) -> Option<OutputMark> {
-        self.output
+        self.output.as_ref().map(|(_, mark)| *mark)
+    }
+
+    fn exchange_output(&mut self) -> Result<bool, String> {
+        let Some((path, mark)) = &mut self.output else { return Ok(false) };
+        if file::is_still(path, *mark) {
+            return Ok(false);
+        }
+        let (file, new, _) = file::open(path, None)?;
+        let outlet = outlet::Outlet::new(file.as_fd());
+        self.lines = Way::Outlet(outlet.map_err(|error| format!("{}: {error}", path.display()))?);
+        *mark = new;
+        Ok(true)
     }
 
     fn notify(&mut self, state: &str) {

@@ -4,6 +4,7 @@
 //! | path | stays allowed |
 //! |---|---|
 //! | the directory of our own HTTP's socket | to remove files: the socket, at the end |
+//! | the directory of the output file | to read, write and make files: another, once that one was moved away |
 //! | the state directory | to read, write, make, remove and rename files |
 //! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
 //! | the zone files of this machine | to read, for local times in a reload |
@@ -15,7 +16,7 @@ use landlock::{
     RulesetStatus,
 };
 
-use crate::config::{Sandbox, Settings};
+use crate::config::{Destination, Sandbox, Settings};
 use crate::web::listen::Listen;
 
 /// The rules of file systems that are known here: up to the one for ioctl on devices (Linux 6.10). Older kernels enforce
@@ -41,6 +42,13 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
     let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
+    let output = match &settings.destination {
+        Destination::File(path) => Some(Allowed {
+            path: path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned(),
+            access: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg,
+        }),
+        Destination::Stdout | Destination::Journal => None,
+    };
     let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
     // As it is named, and as it is: the name may be a link.
     let files =
@@ -55,7 +63,7 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         }
         Listen::Tcp(_) => None,
     });
-    state.chain(file).chain(socket).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
+    state.chain(output).chain(file).chain(socket).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
 }
 
 /// From here on this thread, and whatever it might start, can do no more than that. Returns what people may want to know.

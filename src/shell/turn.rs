@@ -41,9 +41,11 @@ pub struct Turn<W: World> {
     pace: Pace,
     load: Load,
     delivery: Delivery,
-    /// Where lines go; and how many bytes were written when it was gone, which was said.
+    /// Where lines go; and that it takes none for now, which was said.
     destination: Destination,
-    gone: Option<u64>,
+    waits: bool,
+    /// Another file may stand at the output file's path: look between two batches.
+    exchange: bool,
     /// Delivery stopped in the middle, because a turn must end.
     more_to_deliver: bool,
     messages: Messages,
@@ -101,7 +103,8 @@ impl<W: World> Turn<W> {
                 _ => Delivery::default(),
             },
             destination: settings.destination,
-            gone: None,
+            waits: false,
+            exchange: false,
             more_to_deliver: false,
             messages,
             news: settings.news,
@@ -318,7 +321,14 @@ impl<W: World> Turn<W> {
 
     /// SIGHUP: the configuration is read again. If it is valid, it holds from now on; else the old one stays.
     fn reload(&mut self) {
-        let Some(read) = self.world.reload() else { return self.core.handle(Input::Stop) };
+        self.exchange = matches!(self.destination, Destination::File(_));
+        let Some(read) = self.world.reload() else {
+            // Without a configuration SIGHUP means what it means to any program; unless a file may have been exchanged.
+            if !self.exchange {
+                self.core.handle(Input::Stop);
+            }
+            return;
+        };
         self.world.notify("RELOADING=1");
         match read {
             Ok(settings) => {
@@ -409,15 +419,19 @@ impl<W: World> Turn<W> {
     }
 
     fn deliver(&mut self) {
+        if self.exchange {
+            self.exchange_output();
+        }
         let world = &mut self.world;
         match self.delivery.run(&mut self.core, |bytes| world.write(Outlet::Stdout, bytes)) {
             Ok(more) => {
                 self.more_to_deliver = more;
-                if self.gone.take_if(|written| self.delivery.written() > *written).is_some() {
-                    self.messages.push(b"docklog: the journal is there again\n");
+                if self.delivery.is_open() && std::mem::take(&mut self.waits) {
+                    let text = format!("docklog: {} takes lines again\n", self.destination.called());
+                    self.messages.push(text.as_bytes());
                 }
             }
-            Err(error) if self.destination == Destination::Journal && is_gone(&error) => self.wait_for_journal(&error),
+            Err(error) if may_pass(&self.destination, &error) => self.wait_for_outlet(&error),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
             Err(error) => {
                 self.messages
@@ -428,12 +442,31 @@ impl<W: World> Turn<W> {
     }
 
     /// The engine keeps what isn't read meanwhile.
-    fn wait_for_journal(&mut self, error: &io::Error) {
+    fn wait_for_outlet(&mut self, error: &io::Error) {
         self.delivery.wait_until(self.core.now().mono.after(limits::OUTLET_AGAIN));
-        if self.gone.is_none() {
-            self.gone = Some(self.delivery.written());
-            let text = format!("docklog: the journal can't be reached ({error}): lines wait for it\n");
+        if !std::mem::replace(&mut self.waits, true) {
+            let text = format!("docklog: can't write to {}: {error}; lines wait\n", self.destination.called());
             self.messages.push(text.as_bytes());
+        }
+    }
+
+    /// SIGHUP: goes on in the new file, if the old one was moved away. No line is torn by that, and none is repeated: the
+    /// checkpoint knows of it before a line is in the new one.
+    fn exchange_output(&mut self) {
+        if !self.delivery.begin_anew(&mut self.core) {
+            return;
+        }
+        self.exchange = false;
+        match self.world.exchange_output() {
+            Ok(false) => {}
+            Ok(true) => {
+                self.delivery.reopen();
+                self.messages.push(b"docklog: the output file was moved away: lines go on in a new one\n");
+                if self.stateful {
+                    self.save();
+                }
+            }
+            Err(error) => self.messages.push(format!("docklog: {error}; lines go on to the old one\n").as_bytes()),
         }
     }
 
@@ -478,10 +511,19 @@ fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> u
     core.permit(id)
 }
 
-/// True if there is no journal at the moment.
-fn is_gone(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound};
-    matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound)
+/// True for what a while may mend: there is no journal, or no room on the disk.
+fn may_pass(destination: &Destination, error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, QuotaExceeded, StorageFull,
+    };
+    match destination {
+        Destination::Stdout => false,
+        Destination::File(_) => matches!(error.kind(), StorageFull | QuotaExceeded),
+        Destination::Journal => matches!(
+            error.kind(),
+            BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound
+        ),
+    }
 }
 
 /// What an error of `connect` means (W-81, W-82).

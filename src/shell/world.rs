@@ -118,6 +118,12 @@ pub trait World {
     /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
     fn output(&self) -> Option<OutputMark>;
 
+    /// If another file stands where the output file was, or none (logrotate): lines go to that one from now on. True if so.
+    ///
+    /// # Errors
+    /// Why it can't be opened, for people: lines go on to the old one.
+    fn exchange_output(&mut self) -> Result<bool, String>;
+
     /// Tells the service manager, in the words of sd_notify(3); without one nothing happens. What can't be sent now is not
     /// sent: the next news say more.
     fn notify(&mut self, state: &str);

@@ -124,6 +124,10 @@ impl World for SimWorld {
         self.0.borrow().output
     }
 
+    fn exchange_output(&mut self) -> Result<bool, String> {
+        Ok(false) // nobody moves it away here
+    }
+
     fn notify(&mut self, state: &str) {
         let mut machine = self.0.borrow_mut();
         let now = machine.now;

@@ -31,7 +31,7 @@ tests! {
     follow: fifty_containers_exactly_once;
     rotation: rotated_every_second, rotated_local_driver, rotated_with_the_engines_files, all_rotated_at_once,
         large_history_rotated, first_starts_repeat_no_history;
-    survival: killed_again_and_again, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
+    survival: killed_again_and_again, output_file_moved_and_disk_full, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
         stalled_reader_of_small_files, burst_into_small_files;
     citizen: reload_under_load, six_paths_are_enough, check_tells_who_and_why;
     quiet: idle_containers_cost_nothing;

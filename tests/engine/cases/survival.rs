@@ -11,6 +11,8 @@ use crate::engine::sequence::{assert_same, assert_told, long, numbered};
 use nix::sys::signal::Signal;
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -52,6 +54,68 @@ pub(crate) fn killed_again_and_again(bench: &Bench) {
     for ((container, stream), found) in &streams {
         let tag = if stream == "stdout" { "OUT" } else { "ERR" };
         assert_same(&format!("seed {seed}: {container} {stream}"), found, &numbered(tag, each));
+    }
+}
+
+/// A disk of a few MiB, in memory.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn of(bytes: usize, at: PathBuf) -> Self {
+        fs::create_dir_all(&at).unwrap();
+        let size = format!("size={bytes}");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).status();
+        assert!(mount.unwrap().success());
+        Self(at)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// The disk of the output file is full for a while; then the file is moved away, as logrotate does; then docklog is killed.
+pub(crate) fn output_file_moved_and_disk_full(bench: &Bench) {
+    const DISK: usize = 8 << 20;
+    let (count, each, rate) = (4, 2_000, 300);
+    let engine = bench.engine();
+    let folder = engine.folder().join(bench.name("folder"));
+    let disk = Disk::of(DISK, folder.join("disk"));
+    let (file, old, other) = (disk.0.join("lines.jsonl"), disk.0.join("lines.1"), disk.0.join("other"));
+    let args = ["--state", folder.to_str().unwrap(), "--output-file", file.to_str().unwrap()];
+    let docklog = bench.docklog().args(args).start_watching();
+    let containers: Vec<_> = (0..count)
+        .map(|n| Container::new(bench.name(&n.to_string()), &format!("both {each} {rate} hold")))
+        .collect();
+    fs::write(&other, vec![0; DISK - (128 << 10)]).unwrap();
+    let ids = engine.run_all(&containers, 2);
+    docklog.wait_for_message("can't write to the output file: No space left on device");
+    sleep(Duration::from_secs(2));
+    fs::remove_file(&other).unwrap();
+    docklog.wait_for_message("the output file takes lines again");
+    fs::rename(&file, &old).unwrap();
+    sleep(Duration::from_millis(200));
+    docklog.signal(Signal::SIGHUP);
+    docklog.wait_for_message("lines go on in a new one");
+    docklog.wait_until("lines in the new file", || fs::metadata(&file).is_ok_and(|file| file.len() > 0));
+    docklog.end_by(Signal::SIGKILL);
+    let docklog = bench.docklog().args(args).start();
+    let written = |file: &Path| fs::read(file).unwrap().iter().filter(|byte| **byte == b'\n').count();
+    docklog.wait_until("all lines in the files", || {
+        sleep(Duration::from_millis(200));
+        written(&old) + written(&file) >= count * 2 * each as usize
+    });
+    sleep(Duration::from_millis(500));
+    docklog.terminate();
+    ids.iter().for_each(|id| engine.stop(id));
+    let lines = [of_file(&old), of_file(&file)].concat();
+    let streams = by_stream(&lines);
+    assert_eq!(streams.len(), 2 * count);
+    for ((container, stream), found) in &streams {
+        let tag = if stream == "stdout" { "OUT" } else { "ERR" };
+        assert_same(&format!("{container} {stream}"), found, &numbered(tag, each));
     }
 }
 

@@ -108,13 +108,16 @@ impl Delivery {
         }
     }
 
-    /// True between two batches; then bytes are counted anew, for they will go elsewhere.
-    pub fn begin_anew(&mut self, core: &mut Core) -> bool {
+    /// True between two batches: nothing is written in part.
+    pub fn is_between(&mut self, core: &mut Core) -> bool {
         self.settle_written(core);
-        if self.batch.is_none() {
-            (self.total, self.settled) = (0, 0);
-        }
         self.batch.is_none()
+    }
+
+    /// Between two batches: bytes go elsewhere from now on, and are counted anew.
+    pub fn begin_anew(&mut self) {
+        (self.total, self.settled) = (0, 0);
+        self.reopen();
     }
 
     /// Bytes written that hold nothing but lines of settled places.

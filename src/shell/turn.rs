@@ -453,14 +453,14 @@ impl<W: World> Turn<W> {
     /// SIGHUP: goes on in the new file, if the old one was moved away. No line is torn by that, and none is repeated: the
     /// checkpoint knows of it before a line is in the new one.
     fn exchange_output(&mut self) {
-        if !self.delivery.begin_anew(&mut self.core) {
+        if !self.delivery.is_between(&mut self.core) {
             return;
         }
         self.exchange = false;
         match self.world.exchange_output() {
             Ok(false) => {}
             Ok(true) => {
-                self.delivery.reopen();
+                self.delivery.begin_anew();
                 self.messages.push(b"docklog: the output file was moved away: lines go on in a new one\n");
                 if self.stateful {
                     self.save();

@@ -383,8 +383,14 @@ mod tests {
         assert_eq!(settings.destination, Destination::Journal);
         assert!(settings.rules.fields.image && settings.rules.selection.exclude.drivers.len() == 1);
         for (text, told) in [
-            ("journal = true\nformat = \"json\"", "d.toml:2: output.journal: the journal has a format of its own"),
-            ("journal = true\nfile = \"/x\"", "d.toml:2: output.journal and output.file: lines go to one of them"),
+            (
+                "journal = true\nformat = \"json\"",
+                "d.toml:2: output.journal: the journal has a format of its own",
+            ),
+            (
+                "journal = true\nfile = \"/x\"",
+                "d.toml:2: output.journal and output.file: lines go to one of them",
+            ),
         ] {
             let error = with_file(&[], &format!("[output]\n{text}")).expect_err(text);
             assert!(error.contains(told), "{error}");

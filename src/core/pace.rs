@@ -13,7 +13,9 @@ const FILL: f64 = 0.36;
 /// What one turn has read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// Records of the busiest connection.
+    /// Records, and those of the busiest connection.
+    pub total: u32,
+    /// See `total`.
     pub records: u32,
     /// Bytes of the connection with most of them.
     pub bytes: usize,
@@ -24,6 +26,7 @@ pub struct Load {
 impl Load {
     /// Takes one connection's part into account.
     pub fn add(&mut self, records: u32, bytes: usize, age: Duration) {
+        self.total = self.total.saturating_add(records);
         self.records = self.records.max(records);
         self.bytes = self.bytes.max(bytes);
         self.age = self.age.max(age);
@@ -49,13 +52,14 @@ impl Pace {
     }
 
     /// The span for which only what is urgent may end the next wait. Zero after a turn that read no log data: the first
-    /// line after a quiet time goes out at once.
+    /// line after a quiet time goes out at once. Zero, too, while lines come so slowly that it would hold none: it would only
+    /// wake us once more.
     pub fn hold(&mut self, now: Mono, load: Load) -> Duration {
         let elapsed = now.since(self.last);
         self.last = now;
         let filled = (f64::from(load.records) / f64::from(limits::SOCKET_CHUNKS))
             .max(load.bytes as f64 / limits::SOCKET_BYTES as f64);
-        if filled == 0.0 {
+        if filled == 0.0 || f64::from(load.total) * self.longest.as_secs_f64() < elapsed.as_secs_f64() {
             return Duration::ZERO;
         }
         // Who is behind isn't made to wait: a socket may queue less than we think.
@@ -79,21 +83,32 @@ mod tests {
 
     #[test]
     fn a_steady_flow_is_held_for_the_whole_span() {
-        let load = Load { records: 5, bytes: 700, age: LONGEST };
+        let load = Load { total: 5, records: 5, bytes: 700, age: LONGEST };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), LONGEST);
         assert_eq!(Pace::new(Duration::ZERO).hold(Mono(5 * MS), load), Duration::ZERO);
     }
 
     #[test]
+    fn lines_that_come_one_by_one_are_not_held_but_those_of_many_quiet_streams_are() {
+        let one = Load { total: 1, records: 1, bytes: 150, age: Duration::ZERO };
+        let mut pace = Pace::new(LONGEST);
+        assert_eq!(pace.hold(Mono(200 * MS), one), Duration::ZERO, "one in 200 ms");
+        assert_eq!(pace.hold(Mono(230 * MS), one), Duration::ZERO, "one in 30 ms");
+        assert_eq!(pace.hold(Mono(232 * MS), one), LONGEST, "another so soon: there are more to come");
+        assert_eq!(pace.hold(Mono(262 * MS), Load { total: 5, ..one }), LONGEST, "five streams in 30 ms");
+    }
+
+    #[test]
     fn who_is_behind_is_read_at_once() {
-        let load = Load { records: 2, bytes: 300, age: Duration::from_secs(3) };
+        let load = Load { total: 2, records: 2, bytes: 300, age: Duration::from_secs(3) };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), limits::HOLD_OF_LATE);
     }
 
     #[test]
     fn a_flood_shortens_the_hold_until_the_socket_fills_by_a_third() {
         let mut pace = Pace::new(LONGEST);
-        let full = Load { records: limits::SOCKET_CHUNKS, bytes: 40_000, age: Duration::ZERO };
+        let chunks = limits::SOCKET_CHUNKS;
+        let full = Load { total: chunks, records: chunks, bytes: 40_000, age: Duration::ZERO };
         let hold = pace.hold(Mono(2 * MS), full);
         assert!(hold > Duration::from_micros(700) && hold < Duration::from_micros(730), "{hold:?}");
         let large = Load { records: 13, bytes: limits::SOCKET_BYTES, ..full };

@@ -213,7 +213,10 @@ mod tests {
         let entries: Vec<_> = Entries(&out).collect();
         assert_eq!(entries.iter().map(|(_, length)| length).sum::<usize>(), out.len());
         let first = fields(entries[0].0);
-        assert_eq!(first.iter().find(|(name, _)| name == "MESSAGE").expect("a message").1, b"two\nlines \xff");
+        assert_eq!(
+            first.iter().find(|(name, _)| name == "MESSAGE").expect("a message").1,
+            b"two\nlines \xff"
+        );
         for (name, expected) in [
             ("PRIORITY", "3"),
             ("CONTAINER_NAME", "web"),

@@ -66,14 +66,14 @@ impl Delivery {
         core: &mut Core,
         mut write: impl FnMut(&[u8]) -> io::Result<usize>,
     ) -> io::Result<bool> {
-        let mut left = limits::OUTLET_PER_TURN;
+        let (mut left, entries) = (limits::OUTLET_PER_TURN, self.entries);
         while !self.stalled {
             let Some((batch, written)) = self.next(core) else { return Ok(false) };
             if left == 0 {
                 return Ok(true);
             }
             let rest = &batch.bytes()[*written..];
-            let piece = if self.entries { rest.len() } else { rest.len().min(left) };
+            let piece = if entries { rest.len() } else { rest.len().min(left) };
             match write(&rest[..piece]) {
                 Ok(taken) => {
                     *written += taken;

@@ -43,7 +43,10 @@ impl Journal {
             Ok(socket)
         };
         let socket = open().map_err(|error: io::Error| {
-            format!("can't write to the journal at {}: {error}; is this a machine with systemd?", path.display())
+            format!(
+                "can't write to the journal at {}: {error}; is this a machine with systemd?",
+                path.display()
+            )
         })?;
         Ok(Self { path: path.to_owned(), socket, connected: true })
     }
@@ -160,7 +163,8 @@ mod tests {
         let mut space = nix::cmsg_space!(RawFd);
         let (mut bytes, flags) = ([0; 16], MsgFlags::empty());
         let mut slices = [IoSliceMut::new(&mut bytes)];
-        let message = recvmsg::<UnixAddr>(receiver.as_raw_fd(), &mut slices, Some(&mut space), flags).expect("one");
+        let message =
+            recvmsg::<UnixAddr>(receiver.as_raw_fd(), &mut slices, Some(&mut space), flags).expect("one");
         assert_eq!(message.bytes, 0);
         let Some(ControlMessageOwned::ScmRights(descriptors)) = message.cmsgs().expect("read").next() else {
             panic!("a descriptor was sent");

@@ -44,7 +44,11 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
     let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
     let output = match &settings.destination {
         Destination::File(path) => Some(Allowed {
-            path: path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned(),
+            path: path
+                .parent()
+                .filter(|parent| *parent != Path::new(""))
+                .unwrap_or(Path::new("."))
+                .to_owned(),
             access: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg,
         }),
         Destination::Stdout | Destination::Journal => None,
@@ -63,7 +67,12 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         }
         Listen::Tcp(_) => None,
     });
-    state.chain(output).chain(file).chain(socket).chain(ZONES.iter().map(|path| read(Path::new(path)))).collect()
+    state
+        .chain(output)
+        .chain(file)
+        .chain(socket)
+        .chain(ZONES.iter().map(|path| read(Path::new(path))))
+        .collect()
 }
 
 /// From here on this thread, and whatever it might start, can do no more than that. Returns what people may want to know.

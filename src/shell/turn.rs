@@ -10,9 +10,9 @@ use super::delivery::Delivery;
 use super::messages::Messages;
 use super::table::Table;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
-use crate::config::{Destination, Settings};
 use crate::config::keys::Key;
 use crate::config::values::Values;
+use crate::config::{Destination, Settings};
 use crate::core::Core;
 use crate::core::checkpoint::{self, OutputMark, Saved};
 use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
@@ -162,7 +162,9 @@ impl<W: World> Turn<W> {
             Some(at) => (hold, Some(at.since(now.mono))),
             None => (hold, None),
         };
-        log::trace!("waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for the journal {delivery:?}");
+        log::trace!(
+            "waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for the journal {delivery:?}"
+        );
         self.ready.clear();
         self.world.wait(hold, timeout, &mut self.ready)
     }
@@ -434,8 +436,9 @@ impl<W: World> Turn<W> {
             Err(error) if may_pass(&self.destination, &error) => self.wait_for_outlet(&error),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
             Err(error) => {
-                self.messages
-                    .push(format!("docklog: can't write to {}: {error}\n", self.destination.called()).as_bytes());
+                self.messages.push(
+                    format!("docklog: can't write to {}: {error}\n", self.destination.called()).as_bytes(),
+                );
                 self.closed = Some(1);
             }
         }
@@ -445,7 +448,8 @@ impl<W: World> Turn<W> {
     fn wait_for_outlet(&mut self, error: &io::Error) {
         self.delivery.wait_until(self.core.now().mono.after(limits::OUTLET_AGAIN));
         if !std::mem::replace(&mut self.waits, true) {
-            let text = format!("docklog: can't write to {}: {error}; lines wait\n", self.destination.called());
+            let text =
+                format!("docklog: can't write to {}: {error}; lines wait\n", self.destination.called());
             self.messages.push(text.as_bytes());
         }
     }
@@ -466,7 +470,9 @@ impl<W: World> Turn<W> {
                     self.save();
                 }
             }
-            Err(error) => self.messages.push(format!("docklog: {error}; lines go on to the old one\n").as_bytes()),
+            Err(error) => {
+                self.messages.push(format!("docklog: {error}; lines go on to the old one\n").as_bytes())
+            }
         }
     }
 
@@ -519,10 +525,9 @@ fn may_pass(destination: &Destination, error: &io::Error) -> bool {
     match destination {
         Destination::Stdout => false,
         Destination::File(_) => matches!(error.kind(), StorageFull | QuotaExceeded),
-        Destination::Journal => matches!(
-            error.kind(),
-            BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound
-        ),
+        Destination::Journal => {
+            matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound)
+        }
     }
 }
 

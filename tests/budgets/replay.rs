@@ -175,6 +175,10 @@ impl World for Replay {
         Ok(bytes.len())
     }
 
+    fn exchange_output(&mut self) -> Result<bool, String> {
+        Ok(false)
+    }
+
     fn figures(&mut self) -> Figures {
         Figures::default()
     }

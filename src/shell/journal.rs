@@ -90,7 +90,9 @@ impl Journal {
     /// The journal maps the file, so it must be sealed against any change.
     fn send_large(&self, entry: &[u8]) -> io::Result<()> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let mut file = File::from(memfd_create(c"docklog-entry", flags)?);
+        let file = memfd_create(c"docklog-entry", flags)
+            .map_err(|error| io::Error::other(format!("a large entry needs memfd_create(2): {error}")))?;
+        let mut file = File::from(file);
         file.write_all(entry)?;
         let seals =
             SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SEAL;

@@ -64,6 +64,11 @@ impl Window {
         if from > 0 && self.place.halves[half].open.is_none() {
             return None; // another line of that time
         }
+        // It ended after the last line that was delivered, which hasn't come by: this window shows that one torn, or not at all.
+        // To deliver the end now would be to pass over what stands between the two.
+        if last && self.search == Search::Line && !self.found && !self.reached {
+            return Some(Verdict::Replay);
+        }
         let skip = open.bytes.saturating_sub(from).min(bytes as u64) as usize;
         let number = self.place.halves[half].open.map_or(0, |open| open.segments) + 1;
         let line = LastLine { time, lines: 1, print: None, ended: true };

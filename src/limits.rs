@@ -25,7 +25,7 @@ pub const LAST_PERMIT: usize = 20 * 1024;
 /// Bytes written to an outlet before the loop goes on. A regular file is never "full", so this is what bounds a turn.
 pub const OUTLET_PER_TURN: usize = 1024 * 1024;
 
-/// Where lines go to a journal that is gone: from one try to the next.
+/// Where there is no journal, or no room on the disk: from one try to write to the next.
 pub const OUTLET_AGAIN: Duration = Duration::from_secs(1);
 
 /// Our own messages waiting for a stalled stderr. What doesn't fit is dropped and counted.

@@ -357,7 +357,9 @@ impl<W: World> Turn<W> {
         if !fixed.is_empty() {
             text.push_str(&format!("; a restart is needed for {}", called(fixed)));
         }
-        self.core.set_encoder(settings.encoder);
+        if settings.destination == self.destination {
+            self.core.set_encoder(settings.encoder); // that of another destination waits for the restart, too
+        }
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);

@@ -82,7 +82,7 @@ impl Journal {
     fn send(&self, entry: &[u8]) -> io::Result<()> {
         match send(self.raw_fd(), entry, MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT) {
             Err(nix::Error::EMSGSIZE) => self.send_large(entry),
-            Err(nix::Error::ENOBUFS) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(nix::Error::ENOBUFS) => Err(io::ErrorKind::ResourceBusy.into()), // no event tells when there is memory again
             result => Ok(result.map(drop)?),
         }
     }

@@ -522,13 +522,17 @@ fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> u
 /// True for what a while may mend: there is no journal, or no room on the disk.
 fn may_pass(destination: &Destination, error: &io::Error) -> bool {
     use io::ErrorKind::{
-        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, QuotaExceeded, StorageFull,
+        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, QuotaExceeded, ResourceBusy,
+        StorageFull,
     };
     match destination {
         Destination::Stdout => false,
         Destination::File(_) => matches!(error.kind(), StorageFull | QuotaExceeded),
         Destination::Journal => {
-            matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound)
+            matches!(
+                error.kind(),
+                BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound | ResourceBusy
+            )
         }
     }
 }

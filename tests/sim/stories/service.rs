@@ -109,6 +109,16 @@ fn a_reload_tells_what_needs_a_restart_as_long_as_it_does() {
 }
 
 #[test]
+fn a_reload_that_names_another_destination_does_not_change_the_format_of_this_one() {
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "-o", "auto"]).configured("");
+    busy(&mut story, "web", 10_000);
+    story.machine.at(5_010, "SIGHUP", |m| m.reload_signal("[output]\njournal = true\n"));
+    let outcome = story.run_for(12_000);
+    assert!(outcome.stderr.contains("a restart is needed for output.journal"), "{}", outcome.stderr);
+    outcome.assert_all();
+}
+
+#[test]
 fn leases_of_another_length_hold_at_once() {
     let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all"]).configured("");
     busy(&mut story, "web", 60_000);

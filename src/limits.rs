@@ -14,9 +14,18 @@ pub const READ_PER_TURN: usize = 64 * 1024;
 /// no memory to be large in.
 pub const BATCH: usize = 64 * 1024;
 
-/// Log bytes held between the engine's sockets and the outlet, all streams together. When they are used up, nobody is
-/// read until the outlet has taken some.
-pub const MEMORY: usize = 2 * 1024 * 1024;
+/// The largest batch that is sent at once (`batch_size`): it is compressed in one go, while the loop stands still.
+pub const BATCH_MOST: usize = 1024 * 1024;
+
+/// Sinks at a time.
+pub const SINKS: usize = 16;
+
+/// Least that can be set for the log bytes held between the engine's sockets and the sinks (`limits.memory`): room for what one
+/// read brings, several times.
+pub const MEMORY_LEAST: usize = 512 * 1024;
+
+/// Of that, a sink that may lose lines holds one part in so many, before it loses them.
+pub const SHARE: usize = 4;
 
 /// What one stream may still read when the memory is used up by frames that were cut in two: finishing one is the only
 /// way to get memory back.
@@ -189,6 +198,9 @@ pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
 
 /// From SIGTERM to the end, whatever the outlets do. Users were promised one second.
 pub const STOP: Duration = Duration::from_millis(900);
+
+/// The same where lines are sent to other machines, which need their time to answer. Below systemd's 90 s.
+pub const STOP_SENDING: Duration = Duration::from_secs(5);
 
 /// Time constant of a stream's rate: after twice as long, six sevenths of the mean are of that time.
 pub const RATE_MEAN: Duration = Duration::from_secs(5);

@@ -186,6 +186,8 @@ pub struct EngineStatus<'a> {
 pub struct LoadStatus {
     /// Log bytes held.
     pub memory: usize,
+    /// Log bytes that may be held.
+    pub limit: usize,
     /// Log bytes that may be read now.
     pub permit: usize,
     /// Containers known.
@@ -250,6 +252,7 @@ impl Core {
     pub fn load_status(&self) -> LoadStatus {
         LoadStatus {
             memory: self.memory.used(),
+            limit: self.memory.limit(),
             permit: self.memory.permit(),
             containers: self.catalogue.count(),
             sessions: self.sessions,

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::page::{Cursor, Facts};
 use crate::core::status::StreamStatus;
-use crate::limits;
 
 const HEAD: usize = 0;
 const STREAMS: usize = 1;
@@ -66,7 +65,7 @@ fn engine(facts: &Facts<'_>) -> Value {
 
 fn memory(facts: &Facts<'_>) -> Value {
     let load = facts.core.load_status();
-    json!({ "used": load.memory, "limit": limits::MEMORY, "permit": load.permit })
+    json!({ "used": load.memory, "limit": load.limit, "permit": load.permit })
 }
 
 fn sessions(facts: &Facts<'_>) -> Value {

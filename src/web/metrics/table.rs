@@ -4,7 +4,6 @@ use super::Samples::{By, Count, One, PerContainer};
 use super::{Each, Kind, Metric, OfStream, Samples};
 use crate::core::count::Counts;
 use crate::core::status::{Condition, StreamStatus};
-use crate::limits;
 use crate::web::page::Facts;
 
 const fn gauge(name: &'static str, unit: &'static str, help: &'static str, samples: Samples) -> Metric {
@@ -65,7 +64,7 @@ pub const METRICS: &[Metric] = &[
         "docklog_memory_limit_bytes",
         "bytes",
         "So much of it stops the reading, until some of it is written.",
-        One(|_| size(limits::MEMORY)),
+        One(|facts| size(facts.core.load_status().limit)),
     ),
     count("docklog_lines_total", "lines", "Lines handed to the output (or segments of long ones).", |c| {
         c.lines

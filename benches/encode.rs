@@ -30,6 +30,7 @@ fn encode(bencher: Bencher<'_, '_>, text: Text, encoder: fn(Look) -> Encoder, lo
             let channel = if number % 10 == 9 { Channel::Stderr } else { Channel::Stdout };
             encoder.encode(&source, &Line { channel, stamp, text: &bytes, segment: None }, &mut out);
         }
+        encoder.seal(&mut out);
         black_box(out.len())
     });
 }
@@ -54,4 +55,14 @@ fn terminal(bencher: Bencher<'_, '_>, text: Text) {
 #[divan::bench(args = TEXTS)]
 fn raw(bencher: Bencher<'_, '_>, text: Text) {
     encode(bencher, text, Encoder::raw, Look::default());
+}
+
+#[divan::bench(args = TEXTS)]
+fn loki(bencher: Bencher<'_, '_>, text: Text) {
+    encode(bencher, text, |_| Encoder::loki(), Look::default());
+}
+
+#[divan::bench(args = TEXTS)]
+fn otlp(bencher: Bencher<'_, '_>, text: Text) {
+    encode(bencher, text, |_| Encoder::otlp(), Look::default());
 }

@@ -277,3 +277,18 @@ pub const SOAK_COUNTS: Duration = Duration::from_secs(2);
 
 /// `docklog soak`: time for docklog to end after SIGTERM. It promises one second; a busy machine may need more.
 pub const SOAK_END: Duration = Duration::from_secs(5);
+
+/// Longest line of an entry for Loki, which refuses longer ones by default (`max_line_size`). Lines are no longer, either;
+/// but one that must be escaped is, and leaves in parts.
+pub const LOKI_LINE: usize = 256 * 1024;
+
+/// Bytes of what each entry for Loki says of its container; what doesn't fit is left out. Loki refuses entries that have more
+/// than 64 KiB of structured metadata, and a container chooses the values of its labels.
+pub const LOKI_METADATA: usize = 32 * 1024;
+
+/// Fields of that. Loki refuses entries that have more than 128.
+pub const LOKI_FIELDS: usize = 100;
+
+/// Containers whose last times for Loki are known. Beyond it all are forgotten; it costs a duplicate only where an
+/// engine stamps the lines before and after that alike.
+pub const LOKI_CLOCKS: usize = 4096;

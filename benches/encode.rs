@@ -48,7 +48,7 @@ fn pretty(bencher: Bencher<'_, '_>, text: Text) {
 /// As on a terminal: with colours, and control characters made visible.
 #[divan::bench(args = TEXTS)]
 fn terminal(bencher: Bencher<'_, '_>, text: Text) {
-    let look = Look { timestamps: false, colour: true, visible_control: true };
+    let look = Look { colour: true, visible_control: true, ..Look::default() };
     encode(bencher, text, Encoder::pretty, look);
 }
 

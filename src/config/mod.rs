@@ -29,6 +29,7 @@ use crate::core::Rules;
 use crate::core::metadata::Fields;
 use crate::core::pattern::{LabelRule, Pattern};
 use crate::core::selection::{Criteria, Selection};
+use crate::encode::Encoder;
 use crate::limits;
 use crate::web::listen::Listen;
 use keys::Name;
@@ -227,9 +228,15 @@ fn fields(values: &Values, sinks: &[Sink]) -> Fields {
         }
     }
     let has = |field| chosen.contains(&field);
-    // In the journal an entry has its image in any case, as from Docker's own driver.
-    let image = has("image") || sinks.iter().any(|sink| sink.destination == Destination::Journal);
-    Fields { image, project: has("project"), service: has("service"), labels }
+    // In the journal an entry has its image in any case, as from Docker's own driver; and stores are told of all three.
+    let journal = sinks.iter().any(|sink| sink.destination == Destination::Journal);
+    let store = sinks.iter().any(|sink| matches!(sink.encoder, Encoder::Loki(_) | Encoder::Otlp(_)));
+    Fields {
+        image: has("image") || journal || store,
+        project: has("project") || store,
+        service: has("service") || store,
+        labels,
+    }
 }
 
 /// Which channels are read. The flags mean: only this one, or both.

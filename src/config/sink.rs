@@ -65,7 +65,7 @@ pub(super) fn all(values: &Values, around: &Surroundings) -> Result<Vec<Sink>, S
             let output = values.called(name);
             return Err(format!("{output}: with [[sink]] tables, each of them says where its lines go"));
         }
-        let sink = one(sink, around).map_err(|error| format!("{called}: {error}"))?;
+        let sink = one(sink, values, around).map_err(|error| format!("{called}: {error}"))?;
         if sinks.iter().any(|other| other.name == sink.name) {
             return Err(format!("{called}: there is another sink {}: give each a name", sink.name));
         }
@@ -94,6 +94,7 @@ fn output(values: &Values, around: &Surroundings) -> Result<Sink, String> {
         timestamps: values.is_on(Name::Timestamps),
         colour: terminal && !around.no_color && !values.is_on(Name::NoColor),
         visible_control: terminal && !values.is_on(Name::RawControl),
+        ..fields(values)
     };
     let pretty = format == "pretty" || format == "auto" && terminal;
     let (name, encoder) = match destination {
@@ -128,8 +129,20 @@ fn destination(values: &Values, format: &str) -> Result<Destination, String> {
     }
 }
 
-/// One `[[sink]]`.
-fn one(values: &Values, around: &Surroundings) -> Result<Sink, String> {
+/// What JSON lines are to tell of a container: what was chosen.
+fn fields(values: &Values) -> Look {
+    let chosen = values.words(Name::Fields);
+    let hides = |field| !chosen.contains(&field);
+    Look {
+        hides_image: hides("image"),
+        hides_project: hides("project"),
+        hides_service: hides("service"),
+        ..Look::default()
+    }
+}
+
+/// One `[[sink]]`; `all`: what was set beside it.
+fn one(values: &Values, all: &Values, around: &Surroundings) -> Result<Sink, String> {
     let Some(kind) = values.word(Name::SinkType) else {
         return Err("sink.type is missing: stdout, file, journal or http".to_owned());
     };
@@ -142,6 +155,7 @@ fn one(values: &Values, around: &Surroundings) -> Result<Sink, String> {
         timestamps: values.is_on(Name::SinkTimestamps),
         colour: terminal && !around.no_color,
         visible_control: terminal,
+        ..fields(all)
     };
     let wrong =
         || Err(format!("{}: {format} isn't a format of {kind}", values.called_here(Name::SinkFormat)));

@@ -46,6 +46,11 @@ impl Batch {
         }
     }
 
+    /// No line comes to it any more.
+    pub fn seal(&mut self, encoder: &mut Encoder) {
+        encoder.seal(&mut self.bytes);
+    }
+
     /// What is to be written, beginning with this byte, and ending with the last that goes to the same place as it.
     pub fn rest(&self, from: usize) -> (Option<&Rc<Source>>, &[u8]) {
         let run = self.runs.partition_point(|(_, end)| *end <= from);

@@ -254,6 +254,7 @@ impl Core {
     /// Begins a turn: everything in it happens at `now`. Deadlines that have come are dealt with.
     pub fn begin_turn(&mut self, now: Now) {
         self.now = now;
+        self.sinks.set_now(now.wall);
         while let Some(timer) = self.timers.due(now.mono) {
             self.timer(timer);
         }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use docklog_protocol::{Channel, Line};
+use docklog_protocol::{Channel, Line, Timestamp};
 
 use super::ahead::{Ahead, Lacks};
 use super::batch::Batch;
@@ -140,6 +140,11 @@ impl Sinks {
         self.all[index].encoder = encoder;
     }
 
+    /// The time of this turn.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.all.iter_mut().for_each(|sink| sink.encoder.set_now(now));
+    }
+
     /// Lines of a container of this name will come.
     pub fn expect(&mut self, name: &str) {
         self.all.iter_mut().for_each(|sink| sink.encoder.expect(name));
@@ -188,7 +193,7 @@ impl Sinks {
         (0..self.all.len()).map(|index| self.taken_until(index, open)).min().unwrap_or(open)
     }
 
-    /// The epoch ends. True if a batch began in it. `memory_is_short`, `at_the_end`: nobody waits for more lines to fill a batch.
+    /// The epoch ends. True if a batch began in it.
     pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch) -> bool {
         self.fresh = 0;
         let mut begun = false;
@@ -252,7 +257,8 @@ impl Sinks {
 impl Sink {
     fn close(&mut self) {
         let next = self.spare.take().unwrap_or_default();
-        let batch = std::mem::replace(&mut self.open, next);
+        let mut batch = std::mem::replace(&mut self.open, next);
+        batch.seal(&mut self.encoder);
         self.waiting += batch.size();
         self.queue.push_back(batch);
     }

@@ -45,6 +45,12 @@ pub struct Look {
     pub colour: bool,
     /// The bytes go to a terminal, which control sequences in a message must not reach.
     pub visible_control: bool,
+    /// Only other sinks were asked to tell the image of a container (`Json`), its Compose project, its service.
+    pub hides_image: bool,
+    /// See `hides_image`.
+    pub hides_project: bool,
+    /// See `hides_image`.
+    pub hides_service: bool,
 }
 
 impl Encoder {

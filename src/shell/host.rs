@@ -61,6 +61,9 @@ pub struct Host {
     listener: Option<Listener>,
     process: Process,
     start: Instant,
+    /// When the present turn has begun, and how long the longest was.
+    turned: Instant,
+    longest_turn: Duration,
 }
 
 /// Reads the configuration again, if there is one.
@@ -158,6 +161,8 @@ impl Host {
             listener: None,
             process: Process::open(),
             start: Instant::now(),
+            turned: Instant::now(),
+            longest_turn: Duration::ZERO,
         })
     }
 
@@ -239,7 +244,8 @@ impl World for Host {
     type Socket = Socket;
 
     fn now(&mut self) -> Now {
-        let mono = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.turned = Instant::now();
+        let mono = u64::try_from((self.turned - self.start).as_nanos()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX));
         Now { mono: Mono(mono), wall }
@@ -264,6 +270,7 @@ impl World for Host {
     }
 
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.longest_turn = self.longest_turn.max(self.turned.elapsed());
         let hold = timeout.map_or(hold, |timeout| hold.min(timeout));
         if hold > Duration::ZERO {
             Self::poll(&mut self.urgent, &mut self.events, Some(hold))?;
@@ -296,7 +303,7 @@ impl World for Host {
     }
 
     fn figures(&mut self) -> Figures {
-        self.process.figures()
+        Figures { longest_turn: Some(self.longest_turn), ..self.process.figures() }
     }
 
     fn output(&self, sink: usize) -> Option<FileMark> {

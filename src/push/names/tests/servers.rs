@@ -101,6 +101,16 @@ fn a_search_domain_that_always_fails_is_left_behind_but_silence_isnt() {
     assert_eq!(stage.name(), "loki.a");
     stage.says(SERVFAIL);
     assert_eq!(stage.name(), "loki");
+    stage.due();
+    stage.due();
+    assert!(stage.failed().contains("loki asked of 10.0.0.1: no answer"), "{}", stage.failed());
+    let mut stage = Stage::new("loki", "nameserver 10.0.0.1\nsearch a b\n");
+    stage.says(SERVFAIL);
+    stage.says(SERVFAIL);
+    assert_eq!(stage.name(), "loki.b");
+    stage.due();
+    stage.due();
+    assert!(stage.failed().contains("loki.b asked of 10.0.0.1: no answer"), "{}", stage.failed());
     let mut stage = Stage::new("loki", "nameserver 10.0.0.1\nsearch a\n");
     stage.due();
     assert_eq!(stage.name(), "loki.a");

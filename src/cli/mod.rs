@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::config::keys::Name;
 use crate::config::sink::Destination;
 use crate::config::{Settings, Surroundings};
-use crate::shell::file;
+use crate::files::Files;
 use crate::shell::host::{self, Host, Keeping, Lines, Reload};
 use crate::shell::journal::{self, Journal};
 use crate::shell::manager;
@@ -77,11 +77,10 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
     for sink in &settings.sinks {
         sinks.push(match &sink.destination {
             Destination::Stdout => Lines::Stdout,
-            Destination::File(path) => {
+            Destination::File(template, policy) => {
                 let settled = saved.files.remove(&sink.name).unwrap_or_default();
-                let (file, mark, notice) = file::open(path, settled.first())?;
-                notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
-                Lines::File(file, mark)
+                let now = Surroundings::here().now;
+                Lines::Files(Box::new(Files::open(template.clone(), policy.clone(), settled, now)?))
             }
             Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
         });

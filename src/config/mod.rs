@@ -231,10 +231,12 @@ fn fields(values: &Values, sinks: &[Sink]) -> Fields {
     // In the journal an entry has its image in any case, as from Docker's own driver; and stores are told of all three.
     let journal = sinks.iter().any(|sink| sink.destination == Destination::Journal);
     let store = sinks.iter().any(|sink| matches!(sink.encoder, Encoder::Loki(_) | Encoder::Otlp(_)));
+    let path =
+        |of: fn(&Fields) -> bool| sinks.iter().any(|sink| sink.needs().is_some_and(|needs| of(&needs)));
     Fields {
-        image: has("image") || journal || store,
-        project: has("project") || store,
-        service: has("service") || store,
+        image: has("image") || journal || store || path(|needs| needs.image),
+        project: has("project") || store || path(|needs| needs.project),
+        service: has("service") || store || path(|needs| needs.service),
         labels,
     }
 }

@@ -1,15 +1,17 @@
 //! Where lines go: the sinks of the configuration file; without any, the one that `output` and its flags say.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::keys::Name;
 use super::values::Values;
 use super::{Surroundings, kind};
+use crate::core::metadata::Fields;
 use crate::core::pattern::Pattern;
 use crate::core::selection::Selection;
 use crate::core::sinks::SinkRules;
 use crate::encode::{Encoder, Look};
+use crate::files::Policy;
+use crate::files::template::Template;
 use crate::limits;
 
 /// Where lines go.
@@ -17,18 +19,23 @@ use crate::limits;
 pub enum Destination {
     /// stdout, whatever that is.
     Stdout,
-    /// This file: they are appended.
-    File(PathBuf),
+    /// Files, by a template of their path, and what becomes of them.
+    File(Template, Policy),
     /// systemd's journal.
     Journal,
 }
 
 impl Destination {
+    /// True if it puts the lines of each container elsewhere.
+    fn sorts(&self) -> bool {
+        matches!(self, Self::File(template, _) if template.single().is_none())
+    }
+
     /// What messages call it, if it is the only one.
     pub fn called(&self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
-            Self::File(_) => "the output file",
+            Self::File(..) => "the output file",
             Self::Journal => "the journal",
         }
     }
@@ -48,6 +55,14 @@ pub struct Sink {
 }
 
 impl Sink {
+    /// What it must know of a container to put its lines where they belong.
+    pub(super) fn needs(&self) -> Option<Fields> {
+        match &self.destination {
+            Destination::File(template, _) => Some(template.needs()),
+            Destination::Stdout | Destination::Journal => None,
+        }
+    }
+
     /// True if it is for people.
     pub fn is_pretty(&self) -> bool {
         self.destination == Destination::Stdout && matches!(self.encoder, Encoder::Pretty(_))
@@ -99,12 +114,13 @@ fn output(values: &Values, around: &Surroundings) -> Result<Sink, String> {
     let pretty = format == "pretty" || format == "auto" && terminal;
     let (name, encoder) = match destination {
         Destination::Journal => ("journal", Encoder::journal()),
-        Destination::File(_) => ("file", Encoder::json(look)),
+        Destination::File(..) => ("file", Encoder::json(look)),
         Destination::Stdout if format == "raw" => ("stdout", Encoder::raw(look)),
         Destination::Stdout if pretty => ("stdout", Encoder::pretty(look)),
         Destination::Stdout => ("stdout", Encoder::json(look)),
     };
-    Ok(Sink { name: name.to_owned(), destination, encoder, rules: SinkRules::of_all(name) })
+    let rules = SinkRules { sorts: destination.sorts(), ..SinkRules::of_all(name) };
+    Ok(Sink { name: name.to_owned(), destination, encoder, rules })
 }
 
 /// Where lines go, which not every format can.
@@ -112,7 +128,12 @@ fn destination(values: &Values, format: &str) -> Result<Destination, String> {
     let format_is = values.called_here(Name::Output);
     match (values.path(Name::OutputFile), values.is_on(Name::Journal)) {
         (None, false) => Ok(Destination::Stdout),
-        (Some(path), false) if matches!(format, "auto" | "json") => Ok(Destination::File(path)),
+        (Some(path), false) if matches!(format, "auto" | "json") => {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let file = Template::parse(&path.to_string_lossy());
+            let file = file.map_err(|error| format!("{}: {error}", values.called(Name::OutputFile)))?;
+            Ok(Destination::File(file, Policy::default()))
+        }
         (Some(_), false) => {
             let file = values.called(Name::OutputFile);
             Err(format!("{file} takes JSON lines: {format_is} must be json, or left out"))
@@ -169,12 +190,28 @@ fn one(values: &Values, all: &Values, around: &Surroundings) -> Result<Sink, Str
     let destination = match kind {
         "stdout" => Destination::Stdout,
         "journal" => Destination::Journal,
-        _ => Destination::File(
-            values.path(Name::SinkPath).ok_or("sink.path is missing: where the file is to be")?,
-        ),
+        _ => file(values)?,
     };
-    let rules = rules(values, &name, kind == "http")?;
+    let mut rules = rules(values, &name, kind == "http")?;
+    rules.sorts = destination.sorts();
     Ok(Sink { name, destination, encoder, rules })
+}
+
+/// Files.
+fn file(values: &Values) -> Result<Destination, String> {
+    let path = values.word(Name::SinkPath).ok_or("sink.path is missing: where the file is to be")?;
+    let template = Template::parse(path).map_err(|error| format!("sink.path: {error}"))?;
+    let size = |name| values.word(name).map(kind::size).transpose();
+    let age = |name| values.word(name).map(kind::span).transpose();
+    let policy = Policy {
+        rotate_size: size(Name::SinkRotateSize)?,
+        rotate_age: age(Name::SinkRotateAge)?,
+        compress: values.is_on(Name::SinkCompress),
+        keep_files: values.word(Name::SinkKeepFiles).map(kind::number).transpose()?,
+        keep_size: size(Name::SinkKeepSize)?,
+        keep_age: age(Name::SinkKeepAge)?,
+    };
+    Ok(Destination::File(template, policy))
 }
 
 /// What only files have, and only HTTP.

@@ -60,9 +60,10 @@ impl Batch {
         }
     }
 
-    /// Whose lines are in it, where that matters.
-    pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
-        self.runs.iter().map(|(source, _)| source)
+    /// Whose lines are in it, where that matters, and how many bytes of each.
+    pub fn runs(&self) -> impl Iterator<Item = (&Rc<Source>, usize)> {
+        let begins = std::iter::once(0).chain(self.runs.iter().map(|(_, end)| *end));
+        self.runs.iter().zip(begins).map(|((source, end), begin)| (source, end - begin))
     }
 
     /// What is to be written.

@@ -477,6 +477,12 @@ impl Core {
         }
     }
 
+    /// The run ends, and a sink hasn't taken this batch: where its streams stand can't be told.
+    pub fn abandon(&mut self, sink: usize, batch: &Batch) {
+        self.sinks.abandon(sink, batch);
+        self.account_sinks();
+    }
+
     fn account_sinks(&mut self) {
         self.memory.sinks_hold(self.sinks.open_size(), self.sinks.waiting_size(), self.progress.size());
     }

@@ -89,6 +89,8 @@ struct Sink {
     queue: VecDeque<Batch>,
     /// The epoch in which the batch in hand began.
     in_hand: Option<Epoch>,
+    /// The epoch from which on it won't get lines any more: docklog ends before it takes them.
+    ends: Option<Epoch>,
     /// Bytes in the queue and in hand.
     waiting: usize,
     spare: Option<Batch>,
@@ -127,6 +129,7 @@ impl Sinks {
             since: Mono::default(),
             queue: VecDeque::new(),
             in_hand: None,
+            ends: None,
             waiting: 0,
             spare: None,
             figures: Figures::default(),
@@ -184,7 +187,8 @@ impl Sinks {
     pub fn taken_until(&self, index: usize, open: Epoch) -> Epoch {
         let sink = &self.all[index];
         let first = |batch: &Batch| (!batch.is_empty()).then_some(batch.epoch);
-        let oldest = sink.in_hand.or_else(|| first(sink.queue.front()?)).or_else(|| first(&sink.open));
+        let oldest =
+            sink.ends.or(sink.in_hand).or_else(|| first(sink.queue.front()?)).or_else(|| first(&sink.open));
         oldest.unwrap_or(open)
     }
 
@@ -238,6 +242,13 @@ impl Sinks {
         sink.figures.refused += refused;
         batch.clear();
         sink.spare = Some(batch);
+    }
+
+    /// A sink won't take its batch any more, nor those after it.
+    pub fn abandon(&mut self, index: usize, batch: &Batch) {
+        let sink = &mut self.all[index];
+        sink.ends = sink.ends.or(Some(batch.epoch));
+        sink.waiting = sink.waiting.saturating_sub(batch.size());
     }
 
     /// Sinks that lose lines, or have ceased to: each is told of once. Its index, and how many it has lost; `None`: it begins now.

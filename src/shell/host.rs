@@ -3,20 +3,19 @@
 //! Two epoll instances, the second watched by the first: urgent things (signals, outlets, discovery) are registered with
 //! the inner one, so that a hold can wait for them alone while log data gathers in its sockets.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use docklog_protocol::Timestamp;
+use docklog_protocol::{ContainerId, Timestamp};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::file;
 use super::journal::Journal;
 use super::listener::Listener;
 use super::manager::Manager;
@@ -24,10 +23,13 @@ use super::outlet;
 use super::process::{Figures, Process};
 use super::socket::Socket;
 use super::state::State;
-use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use super::world::{Ask, Outlet, Ready, Tended, Token, Urgency, World};
 use crate::config::Settings;
+use crate::core::batch::Batch;
 use crate::core::checkpoint::FileMark;
+use crate::core::source::Source;
 use crate::core::time::{Mono, Now};
+use crate::files::Files;
 use crate::limits;
 use crate::web::listen::Listen;
 
@@ -61,6 +63,8 @@ pub struct Host {
     listener: Option<Listener>,
     process: Process,
     start: Instant,
+    /// The wall clock, as it was read last.
+    wall: Timestamp,
     /// When the present turn has begun, and how long the longest was.
     turned: Instant,
     longest_turn: Duration,
@@ -84,8 +88,8 @@ pub enum Lines {
     /// stdout.
     #[default]
     Stdout,
-    /// A file, and its state at the start.
-    File(File, FileMark),
+    /// Files.
+    Files(Box<Files>),
     /// systemd's journal.
     Journal(Journal),
 }
@@ -94,8 +98,8 @@ pub enum Lines {
 #[derive(Debug)]
 enum Way {
     Stdout(outlet::Outlet),
-    /// Also which file it is, and how long it was when it was opened.
-    File(outlet::Outlet, FileMark),
+    /// Also whose lines those are that aren't told apart.
+    Files(Box<Files>, Rc<Source>),
     Journal(Journal),
 }
 
@@ -103,17 +107,27 @@ impl Way {
     fn new(lines: Lines) -> io::Result<Self> {
         Ok(match lines {
             Lines::Stdout => Self::Stdout(outlet::Outlet::new(io::stdout().as_fd())?),
-            Lines::File(file, mark) => Self::File(outlet::Outlet::new(file.as_fd())?, mark),
+            Lines::Files(files) => {
+                let (id, name) = (ContainerId::from([0; 32]), String::new());
+                Self::Files(files, Rc::new(Source { id, name, fields: Vec::new() }))
+            }
             Lines::Journal(journal) => Self::Journal(journal),
         })
     }
 
-    fn raw_fd(&self) -> RawFd {
+    /// What says when it takes bytes again, if anything does.
+    fn raw_fd(&self) -> Option<RawFd> {
         match self {
-            Self::Stdout(outlet) | Self::File(outlet, _) => outlet.raw_fd(),
-            Self::Journal(journal) => journal.raw_fd(),
+            Self::Stdout(outlet) => Some(outlet.raw_fd()),
+            Self::Journal(journal) => Some(journal.raw_fd()),
+            Self::Files(..) => None,
         }
     }
+}
+
+fn wall() -> Timestamp {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for.
@@ -140,8 +154,8 @@ impl Host {
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
         all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
         urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        let outlets =
-            sinks.iter().enumerate().map(|(index, sink)| (sink.raw_fd(), mio::Token(SINKS + index)));
+        let outlets = sinks.iter().enumerate();
+        let outlets = outlets.filter_map(|(index, sink)| Some((sink.raw_fd()?, mio::Token(SINKS + index))));
         for (fd, token) in outlets.chain([(stderr.raw_fd(), STDERR)]) {
             // Refused for regular files and /dev/null (EPERM): they never say that they would block.
             let _ = urgent.registry().register(&mut SourceFd(&fd), token, Interest::WRITABLE);
@@ -161,6 +175,7 @@ impl Host {
             listener: None,
             process: Process::open(),
             start: Instant::now(),
+            wall: wall(),
             turned: Instant::now(),
             longest_turn: Duration::ZERO,
         })
@@ -183,6 +198,13 @@ impl Host {
             Urgency::Urgent => self.urgent.registry(),
             Urgency::Bulk => self.all.registry(),
         }
+    }
+
+    fn files(&mut self) -> impl Iterator<Item = &mut Files> {
+        self.sinks.iter_mut().filter_map(|sink| match sink {
+            Way::Files(files, _) => Some(&mut **files),
+            Way::Stdout(_) | Way::Journal(_) => None,
+        })
     }
 
     fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -246,9 +268,8 @@ impl World for Host {
     fn now(&mut self) -> Now {
         self.turned = Instant::now();
         let mono = u64::try_from((self.turned - self.start).as_nanos()).unwrap_or(u64::MAX);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX));
-        Now { mono: Mono(mono), wall }
+        self.wall = wall();
+        Now { mono: Mono(mono), wall: self.wall }
     }
 
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
@@ -292,37 +313,56 @@ impl World for Host {
         }
     }
 
-    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
-        match outlet {
-            Outlet::Sink(sink) => match &mut self.sinks[sink] {
-                Way::Stdout(outlet) | Way::File(outlet, _) => outlet.write(bytes),
-                Way::Journal(journal) => journal.write(bytes),
-            },
-            Outlet::Stderr => self.stderr.write(bytes),
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stderr.write(bytes)
+    }
+
+    fn prepare(&mut self, sink: usize, batch: &Batch) -> io::Result<bool> {
+        let Way::Files(files, all) = &mut self.sinks[sink] else { return Ok(false) };
+        match batch.runs().next() {
+            Some(_) => files.prepare(batch.runs(), self.wall),
+            None => files.prepare([(&*all, batch.size())], self.wall),
         }
+    }
+
+    fn write_lines(&mut self, sink: usize, source: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sinks[sink] {
+            Way::Stdout(outlet) => outlet.write(bytes),
+            Way::Files(files, all) => files.write(source.unwrap_or(all), bytes),
+            Way::Journal(journal) => journal.write(bytes),
+        }
+    }
+
+    fn settle(&mut self, sink: usize) {
+        if let Way::Files(files, _) = &mut self.sinks[sink] {
+            files.settle();
+        }
+    }
+
+    fn marks(&self, sink: usize) -> Vec<FileMark> {
+        match &self.sinks[sink] {
+            Way::Files(files, _) => files.marks().collect(),
+            Way::Stdout(_) | Way::Journal(_) => Vec::new(),
+        }
+    }
+
+    fn look_for_files(&mut self) {
+        self.files().for_each(Files::reopen);
+    }
+
+    fn tend(&mut self, now: Timestamp) -> Tended {
+        let mut tended = Tended::default();
+        for files in self.files() {
+            tended.more |= files.step(now);
+            tended.after = tended.after.into_iter().chain(files.deadline(now)).min();
+            tended.save |= files.needs_save();
+            tended.notices.append(&mut files.take_notices());
+        }
+        tended
     }
 
     fn figures(&mut self) -> Figures {
         Figures { longest_turn: Some(self.longest_turn), ..self.process.figures() }
-    }
-
-    fn output(&self, sink: usize) -> Option<FileMark> {
-        match &self.sinks[sink] {
-            Way::File(_, mark) => Some(mark.clone()),
-            Way::Stdout(_) | Way::Journal(_) => None,
-        }
-    }
-
-    fn exchange_output(&mut self, sink: usize) -> Result<bool, String> {
-        let Way::File(outlet, mark) = &mut self.sinks[sink] else { return Ok(false) };
-        if file::is_still(mark) {
-            return Ok(false);
-        }
-        let (file, new, _) = file::open(&mark.path, None)?;
-        let opened = outlet::Outlet::new(file.as_fd());
-        *outlet = opened.map_err(|error| format!("{}: {error}", mark.path.display()))?;
-        *mark = new;
-        Ok(true)
     }
 
     fn notify(&mut self, state: &str) {
@@ -336,6 +376,8 @@ impl World for Host {
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {
-        self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))
+        self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))?;
+        self.files().for_each(Files::saved);
+        Ok(())
     }
 }

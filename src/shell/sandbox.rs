@@ -4,8 +4,8 @@
 //! | path | stays allowed |
 //! |---|---|
 //! | the directory of our own HTTP's socket | to remove files: the socket, at the end |
-//! | the directory of the output file | to read, write and make files: another, once that one was moved away |
-//! | the state directory | to read, write, make, remove and rename files |
+//! | the directory of a file sink, and those below it | to read, write, make, remove and rename files, and to make directories |
+//! | the state directory | the same, but for directories |
 //! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
 //! | the zone files of this machine | to read, for local times in a reload |
 
@@ -44,14 +44,9 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         | AccessFs::RemoveFile;
     let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
     let outputs = settings.sinks.iter().filter_map(|sink| match &sink.destination {
-        Destination::File(path) => Some(Allowed {
-            path: path
-                .parent()
-                .filter(|parent| *parent != Path::new(""))
-                .unwrap_or(Path::new("."))
-                .to_owned(),
-            access: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg,
-        }),
+        Destination::File(template, _) => {
+            Some(Allowed { path: template.base().to_owned(), access: keep | AccessFs::MakeDir })
+        }
         Destination::Stdout | Destination::Journal => None,
     });
     let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
@@ -116,7 +111,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     #[test]
     fn what_is_needed_works_and_nothing_else() {

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Stopped};
 use super::messages::Messages;
-use super::world::{Outlet, World};
+use super::world::World;
 use crate::config::sink::{Destination, Sink as Settings};
 use crate::core::Core;
 use crate::core::time::Mono;
@@ -25,8 +25,6 @@ struct Sink {
     delivery: Delivery,
     /// It takes nothing for now, which was said.
     waits: bool,
-    /// Another file may stand at its path: look between two batches.
-    exchange: bool,
 }
 
 /// What a turn of the sinks asks for.
@@ -50,7 +48,6 @@ impl Sinks {
                 delivery: Delivery::new(index, destination == Destination::Journal),
                 destination,
                 waits: false,
-                exchange: false,
             });
         }
         Self { all, more: false }
@@ -66,12 +63,9 @@ impl Sinks {
         }
     }
 
-    /// SIGHUP: files may have been moved away. True if there are any.
-    pub fn look_for_exchange(&mut self) -> bool {
-        for sink in &mut self.all {
-            sink.exchange = matches!(sink.destination, Destination::File(_));
-        }
-        self.all.iter().any(|sink| sink.exchange)
+    /// True if some are files.
+    pub fn have_files(&self) -> bool {
+        self.all.iter().any(|sink| matches!(sink.destination, Destination::File(..)))
     }
 
     /// A sink may take bytes again.
@@ -101,15 +95,11 @@ impl Sinks {
         core.end_epoch();
         self.more = false;
         let mut asks = Asks::default();
-        for (index, sink) in self.all.iter_mut().enumerate() {
-            if sink.exchange && sink.exchange(index, world, core, messages) {
-                (asks.save, self.more) = (true, true);
-                continue;
-            }
-            let outlet = Outlet::Sink(index);
-            match sink.delivery.run(core, |_, bytes| world.write(outlet, bytes)) {
-                Ok(more) => {
-                    self.more |= more;
+        for sink in &mut self.all {
+            match sink.delivery.run(core, world) {
+                Ok(stopped) => {
+                    self.more |= stopped != Stopped::Done;
+                    asks.save |= stopped == Stopped::ForASave;
                     if sink.delivery.is_open() && std::mem::take(&mut sink.waits) {
                         messages.push(format!("docklog: {} takes lines again\n", sink.called).as_bytes());
                     }
@@ -118,11 +108,6 @@ impl Sinks {
             }
         }
         asks
-    }
-
-    /// How much of a sink's file is settled, since the start or since it was begun.
-    pub fn settled(&self, sink: usize) -> u64 {
-        self.all[sink].delivery.settled()
     }
 
     /// True if everything that was read is written.
@@ -163,46 +148,17 @@ impl Sink {
         messages.push(format!("docklog: can't write to {}: {error}\n", self.called).as_bytes());
         Some(1)
     }
-
-    /// Goes on in the new file, if the old one was moved away. No line is torn by that, and none is repeated: the checkpoint
-    /// knows of it before a line is in the new one. True if it must be written.
-    fn exchange<W: World>(
-        &mut self,
-        index: usize,
-        world: &mut W,
-        core: &mut Core,
-        messages: &Messages,
-    ) -> bool {
-        if !self.delivery.is_between(core) {
-            return false;
-        }
-        self.exchange = false;
-        match world.exchange_output(index) {
-            Ok(false) => false,
-            Ok(true) => {
-                self.delivery.begin_anew();
-                messages.push(
-                    format!("docklog: {} was moved away: lines go on in a new one\n", self.called).as_bytes(),
-                );
-                true
-            }
-            Err(error) => {
-                messages.push(format!("docklog: {error}; lines go on to the old one\n").as_bytes());
-                false
-            }
-        }
-    }
 }
 
 /// True for what a while may mend: there is no journal, or no room on the disk.
 fn may_pass(destination: &Destination, error: &io::Error) -> bool {
     use io::ErrorKind::{
-        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, QuotaExceeded, ResourceBusy,
-        StorageFull,
+        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, ResourceBusy,
     };
     match destination {
         Destination::Stdout => false,
-        Destination::File(_) => matches!(error.kind(), StorageFull | QuotaExceeded),
+        // Somebody may mend whatever it is; meanwhile the engine keeps the lines.
+        Destination::File(..) => true,
         Destination::Journal => {
             matches!(
                 error.kind(),

@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::core::place::Place;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     #[test]
     fn what_is_saved_is_found_by_the_next_run() {

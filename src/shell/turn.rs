@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::config::keys::Key;
 use crate::config::values::Values;
 use crate::core::Core;
-use crate::core::checkpoint::{self, FileMark, Saved, SavedSink};
+use crate::core::checkpoint::{self, Saved, SavedSink};
 use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
 use crate::core::notice::{Notice, Weight};
 use crate::core::pace::{Load, Pace};
@@ -41,6 +41,9 @@ pub struct Turn<W: World> {
     pace: Pace,
     load: Load,
     sinks: Sinks,
+    /// There is work beside the writing: now, or then.
+    more_to_tend: bool,
+    tend_at: Option<Mono>,
     messages: Messages,
     news: bool,
     /// stdout takes nothing any more: end with this code.
@@ -92,6 +95,8 @@ impl<W: World> Turn<W> {
             pace: Pace::new(settings.max_latency),
             load: Load::default(),
             sinks,
+            more_to_tend: false,
+            tend_at: None,
             messages,
             news: settings.news,
             closed: None,
@@ -140,14 +145,15 @@ impl<W: World> Turn<W> {
     }
 
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
-        let busy = !self.run.is_empty() || self.sinks.is_busy() || self.web.is_busy();
+        let busy = !self.run.is_empty() || self.sinks.is_busy() || self.more_to_tend || self.web.is_busy();
         let (core, web) = (self.core.deadline(), self.web.deadline());
         let sinks = self.sinks.deadline();
-        let (hold, timeout) = match core.map(|(at, _)| at).into_iter().chain(web).chain(sinks).min() {
-            _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
-            Some(at) => (hold, Some(at.since(now.mono))),
-            None => (hold, None),
-        };
+        let (hold, timeout) =
+            match core.map(|(at, _)| at).into_iter().chain(web).chain(sinks).chain(self.tend_at).min() {
+                _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
+                Some(at) => (hold, Some(at.since(now.mono))),
+                None => (hold, None),
+            };
         log::trace!(
             "waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for sinks {sinks:?}"
         );
@@ -309,7 +315,8 @@ impl<W: World> Turn<W> {
 
     /// SIGHUP: the configuration is read again. If it is valid, it holds from now on; else the old one stays.
     fn reload(&mut self) {
-        let files = self.sinks.look_for_exchange();
+        let files = self.sinks.have_files();
+        self.world.look_for_files();
         let Some(read) = self.world.reload() else {
             // Without a configuration SIGHUP means what it means to any program; unless a file may have been exchanged.
             if !files {
@@ -352,20 +359,9 @@ impl<W: World> Turn<W> {
         text
     }
 
-    /// Writes the checkpoint: places up to which all lines are written, and how much of the output file that is.
+    /// Writes the checkpoint, if there is one: up to where all lines are written, and how long the sinks' files were then.
     fn save(&mut self) {
-        let (core, sinks, world) = (&self.core, &self.sinks, &self.world);
-        let saved = core.sink_rules().iter().enumerate().map(|(index, rules)| {
-            let settled = sinks.settled(index);
-            let files = world.output(index).map(|mark| FileMark { length: mark.length + settled, ..mark });
-            SavedSink {
-                name: &rules.name,
-                files: files.into_iter().collect(),
-                ahead: core.places_ahead(index),
-            }
-        });
-        let saved: Vec<SavedSink<'_>> = saved.collect();
-        let bytes = checkpoint::encode(core.taken(), core.settled_places(), &saved);
+        let bytes = if self.stateful { self.checkpoint() } else { Vec::new() };
         match self.world.save(&bytes) {
             Ok(()) => self.unsaved = false,
             Err(error) => {
@@ -376,6 +372,16 @@ impl<W: World> Turn<W> {
                 }
             }
         }
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        let (core, world) = (&self.core, &self.world);
+        let sinks = core.sink_rules().iter().enumerate().map(|(index, rules)| SavedSink {
+            name: &rules.name,
+            files: world.marks(index),
+            ahead: core.places_ahead(index),
+        });
+        checkpoint::encode(core.taken(), core.settled_places(), &sinks.collect::<Vec<_>>())
     }
 
     /// SIGUSR2: how many of what, for people and for `docklog soak`.
@@ -418,7 +424,14 @@ impl<W: World> Turn<W> {
     fn deliver(&mut self) {
         let asks = self.sinks.run(&mut self.world, &mut self.core, &self.messages);
         self.closed = self.closed.or(asks.end);
-        if asks.save && self.stateful {
+        let tended = self.world.tend(self.core.now().wall);
+        tended
+            .notices
+            .iter()
+            .for_each(|notice| self.messages.push(format!("docklog: {notice}\n").as_bytes()));
+        self.more_to_tend = tended.more;
+        self.tend_at = tended.after.map(|span| self.core.now().mono.after(span));
+        if asks.save || tended.save {
             self.save();
         }
     }
@@ -427,7 +440,7 @@ impl<W: World> Turn<W> {
         if !self.messages.is_empty() {
             let world = &mut self.world;
             // Without stderr there is nobody left to tell.
-            let _ = self.messages.drain(|bytes| world.write(Outlet::Stderr, bytes));
+            let _ = self.messages.drain(|bytes| world.complain(bytes));
         }
     }
 

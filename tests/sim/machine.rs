@@ -285,13 +285,14 @@ impl Machine {
                     (&mut other.outlet, &mut other.kills, &mut other.output)
                 }
             };
-            let Destination::File(path) = &sink.destination else { continue };
+            let Destination::File(template, _) = &sink.destination else { continue };
             if let Some(settled) = saved.files.get(&sink.name) {
                 outlet.taken.truncate(settled[0].length as usize);
                 kills.clear(); // it is one output again
             }
             let (inode, length) = (index as u64, outlet.taken.len() as u64);
-            *output = Some(FileMark { path: path.clone(), device: 1, inode, length });
+            let path = template.single().expect("scenario: one file a sink");
+            *output = Some(FileMark { path, device: 1, inode, length });
         }
         saved
     }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -169,6 +170,12 @@ impl Host {
         Ok(())
     }
 
+    /// Watches a socket for both directions.
+    fn watched(&self, token: Token, mut socket: Socket) -> io::Result<Socket> {
+        self.registry(socket.urgency()).register(&mut socket, mio::Token(token.0), BOTH)?;
+        Ok(socket)
+    }
+
     fn registry(&self, urgency: Urgency) -> &Registry {
         match urgency {
             Urgency::Urgent => self.urgent.registry(),
@@ -239,16 +246,20 @@ impl World for Host {
     }
 
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
-        let mut socket = Socket::connect(&self.path, urgency)?;
-        self.registry(urgency).register(&mut socket, mio::Token(token.0), BOTH)?;
-        Ok(socket)
+        self.watched(token, Socket::connect(&self.path, urgency)?)
     }
 
     fn accept(&mut self, token: Token) -> io::Result<Socket> {
         let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
-        let mut socket = listener.accept()?;
-        self.registry(Urgency::Bulk).register(&mut socket, mio::Token(token.0), BOTH)?;
-        Ok(socket)
+        self.watched(token, listener.accept()?)
+    }
+
+    fn dial(&mut self, token: Token, to: SocketAddr) -> io::Result<Socket> {
+        self.watched(token, Socket::dial(to)?)
+    }
+
+    fn ask(&mut self, token: Token, server: SocketAddr) -> io::Result<Socket> {
+        self.watched(token, Socket::ask(server)?)
     }
 
     fn close(&mut self, mut socket: Socket) {

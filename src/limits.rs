@@ -292,7 +292,7 @@ pub const PUSH_DRAIN: usize = 64 * 1024;
 /// Longest head of an answer, and most headers in it. It is also what hyper buffers.
 pub const PUSH_HEAD: usize = 16 * 1024;
 /// See [`PUSH_HEAD`].
-pub const PUSH_HEADERS: usize = 64;
+pub const PUSH_HEADERS: usize = 100;
 
 /// Characters of a receiver's words in a message.
 pub const PUSH_REASON: usize = 300;

@@ -90,8 +90,7 @@ impl Loop {
     }
 
     fn close(mut self) {
-        let now = self.host.now();
-        self.pushes.close(&mut self.host, now, &self.messages);
+        self.pushes.close(&mut self.host);
     }
 }
 

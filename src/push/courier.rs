@@ -176,13 +176,16 @@ impl<S: Read + Write + 'static> Courier<S> {
         }
     }
 
-    /// Closes all.
-    pub(super) fn close<W: World<Socket = S>>(&mut self, round: &mut Round<'_, W>) {
-        self.hang_up(round);
-        match std::mem::replace(&mut self.stage, Stage::Rests) {
-            Stage::Looks(mut look) => look.close(round),
-            Stage::Dials(dial) => round.close(dial.token, dial.link.into_socket()),
-            Stage::Rests | Stage::Asks(_) | Stage::Pauses(_) => {}
+    /// Takes out what is open, to be closed. Nothing is under way then.
+    pub(super) fn take_socket(&mut self) -> Option<(Token, S)> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Rests);
+        if let Some((token, talk)) = self.talk.take() {
+            return talk.into_socket().map(|socket| (token, socket));
+        }
+        match stage {
+            Stage::Looks(look) => look.into_socket(),
+            Stage::Dials(dial) => Some((dial.token, dial.link.into_socket())),
+            Stage::Rests | Stage::Asks(_) | Stage::Pauses(_) => None,
         }
     }
 
@@ -201,22 +204,29 @@ impl<S: Read + Write + 'static> Courier<S> {
     /// Begins a request, if there is a batch; or whatever must come before.
     fn rest<W: World<Socket = S>>(&mut self, round: &mut Round<'_, W>) -> After {
         let after = self.mind(round);
-        let Some(parcel) = &self.parcel else { return after };
+        if self.parcel.is_none() {
+            return after;
+        }
         let now = round.now.mono;
         let old = now.since(self.idle_since) > limits::PUSH_KEPT;
-        match &mut self.talk {
-            Some((_, talk)) if talk.is_free() && !old => {
-                talk.ask(self.target.request(parcel));
-                self.counts.requests += 1;
-                self.counts.sent += parcel.len() as u64;
-                self.stage = Stage::Asks(now.after(self.target.timeout));
-            }
-            _ => {
-                self.hang_up(round);
-                self.find(round);
-            }
+        if !old && self.talk.as_ref().is_some_and(|(_, talk)| talk.is_free()) {
+            self.request(now);
+        } else {
+            self.hang_up(round);
+            self.find(round);
         }
         After::Again
+    }
+
+    /// Makes a request. On a new connection that comes at once: if the receiver has closed it already, that is a request
+    /// that has failed, and followed by a pause.
+    fn request(&mut self, now: Mono) {
+        if let (Some(parcel), Some((_, talk))) = (&self.parcel, &mut self.talk) {
+            talk.ask(self.target.request(parcel));
+            self.counts.requests += 1;
+            self.counts.sent += parcel.len() as u64;
+            self.stage = Stage::Asks(now.after(self.target.timeout));
+        }
     }
 
     /// Makes sure that there are addresses, and begins with the first.
@@ -296,7 +306,8 @@ impl<S: Read + Write + 'static> Courier<S> {
             }
             Ok(true) => match Talk::new(dial.link) {
                 Ok(talk) => {
-                    (self.talk, self.idle_since) = (Some((dial.token, talk)), now);
+                    self.talk = Some((dial.token, talk));
+                    self.request(now);
                     return After::Again;
                 }
                 Err((link, why)) => return self.lost((dial.token, link), dial.address, &why, round),
@@ -392,10 +403,10 @@ impl<S: Read + Write + 'static> Courier<S> {
             }
         };
         self.parcel = None;
-        if self.trouble.told {
+        (self.trouble.tries, self.trouble.last) = (0, None);
+        if !matches!(outcome, Outcome::Refused { .. }) && std::mem::replace(&mut self.trouble.told, false) {
             round.tell(&format!("sink {}: {}: lines are taken again", self.name, self.target));
         }
-        self.trouble = Trouble { told_at: self.trouble.told_at, ..Trouble::default() };
         After::Settled(outcome)
     }
 

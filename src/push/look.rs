@@ -115,10 +115,14 @@ impl<S: Read + Write + 'static> Look<S> {
         Ok(None)
     }
 
-    /// Closes what it has open.
-    pub(super) fn close<W: World<Socket = S>>(&mut self, round: &mut Round<'_, W>) {
+    fn close<W: World<Socket = S>>(&mut self, round: &mut Round<'_, W>) {
         if let Some((token, socket)) = self.socket.take() {
             round.close(token, socket);
         }
+    }
+
+    /// What it has open, to be closed.
+    pub(super) fn into_socket(self) -> Option<(Token, S)> {
+        self.socket
     }
 }

@@ -176,10 +176,10 @@ impl<S: io::Read + io::Write + 'static> Pushes<S> {
     }
 
     /// Closes all connections. Batches in hand stay there.
-    pub fn close<W: World<Socket = S>>(&mut self, world: &mut W, now: Now, messages: &Messages) {
-        for number in 0..self.couriers.len() {
-            let (courier, mut round) = self.round(number, world, now, messages);
-            courier.close(&mut round);
+    pub fn close<W: World<Socket = S>>(&mut self, world: &mut W) {
+        for (token, socket) in self.couriers.iter_mut().filter_map(Courier::take_socket) {
+            self.tokens.remove(token);
+            world.close(socket);
         }
     }
 

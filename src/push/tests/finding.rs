@@ -157,7 +157,7 @@ fn what_is_under_way_is_closed_at_the_end() {
         town.pushes.send(0, b"one");
         town.settle();
         assert_eq!(town.net.open, 1);
-        town.pushes.close(&mut town.net, at(town.time), &town.messages);
+        town.pushes.close(&mut town.net);
         assert_eq!((town.net.open, town.pushes.deadline()), (0, None));
     }
 }

@@ -37,6 +37,20 @@ fn nonsense_instead_of_an_answer_is_trouble_and_no_more() {
 }
 
 #[test]
+fn who_closes_or_speaks_before_it_is_asked_is_not_stormed() {
+    for greeting in ["", "220 mail.example ESMTP\r\n", TAKEN] {
+        let mut town = Town::with(Format::Ndjson);
+        town.net.greeting = Some(greeting);
+        town.pushes.send(0, b"one");
+        town.settle();
+        town.pass(Duration::from_secs(10));
+        let dialled = town.net.dialled.len();
+        assert!((5..10).contains(&dialled), "{greeting:?}: {dialled} connections in 10 s");
+        assert_eq!((town.done.len(), town.net.open), (0, 0), "{greeting:?}");
+    }
+}
+
+#[test]
 fn a_refusal_before_the_body_was_read_is_heard() {
     let mut town = Town::with(Format::Ndjson);
     town.pushes.send(0, &vec![b'x'; 3_000_000]);

@@ -71,7 +71,7 @@ fn a_connection_is_kept_for_the_next_batch_and_costs_no_wake_up() {
         assert_eq!(town.done.pop(), Some((0, Outcome::Taken)));
     }
     assert_eq!((town.net.dialled.len(), town.net.open), (1, 1));
-    town.pushes.close(&mut town.net, at(town.time), &town.messages);
+    town.pushes.close(&mut town.net);
     assert!(call.is_closed() && town.net.open == 0);
 }
 

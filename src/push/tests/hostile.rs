@@ -66,6 +66,17 @@ fn a_refusal_before_the_body_was_read_is_heard() {
 }
 
 #[test]
+fn an_answer_that_comes_while_a_write_fails_is_heard() {
+    let mut town = Town::with(Format::Ndjson);
+    town.net.ways = vec![(address("10.0.0.1:3100"), Way::Breaks)];
+    town.pushes.send(0, b"one");
+    town.settle();
+    let said = town.said();
+    assert!(said.ends_with("503 Service Unavailable: later; lines wait\n"), "{said}");
+    assert_eq!(town.net.open, 0);
+}
+
+#[test]
 fn an_answer_before_the_body_was_read_ends_the_connection() {
     let mut town = Town::with(Format::Ndjson);
     town.pushes.send(0, &vec![b'x'; 3_000_000]);
@@ -145,23 +156,20 @@ fn an_answer_byte_by_byte_is_one() {
 }
 
 #[test]
-fn a_hundred_continues_are_passed_over_and_more_than_that_do_not_hold_the_loop() {
-    let go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+fn continues_are_passed_over_and_without_end_they_dont_hold_the_loop() {
     let mut town = Town::with(Format::Ndjson);
-    let (_call, outcome) = town.exchange(b"one", &format!("{}{TAKEN}", go_on.repeat(100)));
+    let (_call, outcome) = town.exchange(b"one", &format!("{}{TAKEN}", GO_ON.repeat(100)));
     assert_eq!(outcome, Some(Outcome::Taken));
-    // From a receiver that never comes to its answer, each step takes a bounded part.
     let mut town = Town::with(Format::Ndjson);
+    town.net.ways = vec![(address("10.0.0.1:3100"), Way::Endless)];
     town.pushes.send(0, b"one");
-    let mut call = town.call();
-    town.request(&mut call);
-    for _ in 0..200 {
-        let _ = call.stream.write(go_on.repeat(1000).as_bytes());
+    for _ in 0..10 {
         town.turn();
+        assert_eq!((town.pushes.is_busy(), town.state()), (true, "sending".to_owned()));
     }
-    assert_eq!(town.done, []);
-    town.pass(Duration::from_secs(10));
-    assert!(call.is_closed() && town.said().contains("no answer within 10 s"));
+    town.time = Duration::from_secs(10);
+    town.settle();
+    assert!(town.said().contains("no answer within 10 s"));
 }
 
 #[test]

@@ -40,6 +40,10 @@ enum Way {
     Silent,
     /// It can't even be begun.
     Unreachable,
+    /// Whoever listens answers [`BUSY`] and is gone, just when we write, and not before.
+    Breaks,
+    /// Whoever listens tells us to go on, without end.
+    Endless,
 }
 
 /// Our end of a connection.
@@ -48,6 +52,10 @@ enum Sock {
     Stream(UnixStream),
     Datagram(UnixDatagram),
     Nowhere(Way),
+    /// What is left to be read, once it was written to.
+    Breaking(Option<&'static [u8]>),
+    /// So many bytes were read. (It has an end after all, or a mistake would take for ever.)
+    Endless(usize),
 }
 
 impl Read for Sock {
@@ -55,7 +63,16 @@ impl Read for Sock {
         match self {
             Self::Stream(stream) => stream.read(out),
             Self::Datagram(socket) => socket.recv(out),
-            Self::Nowhere(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Nowhere(_) | Self::Breaking(None) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Breaking(Some(answer)) => answer.read(out),
+            Self::Endless(ENDLESS..) => Ok(0),
+            Self::Endless(read) => {
+                for byte in out.iter_mut() {
+                    *byte = GO_ON.as_bytes()[*read % GO_ON.len()];
+                    *read += 1;
+                }
+                Ok(out.len())
+            }
         }
     }
 }
@@ -67,6 +84,12 @@ impl Write for Sock {
             Self::Datagram(socket) => socket.send(bytes),
             Self::Nowhere(Way::Refused) => Err(io::ErrorKind::ConnectionRefused.into()),
             Self::Nowhere(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Breaking(_) if bytes.is_empty() => Ok(0),
+            Self::Breaking(answer) => {
+                *answer = Some(BUSY.as_bytes());
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            Self::Endless(_) => Ok(bytes.len()),
         }
     }
 
@@ -100,8 +123,11 @@ impl World for Net {
         }
         self.tokens.push(token);
         self.open += 1;
-        if way != Way::Open {
-            return Ok(Sock::Nowhere(way));
+        match way {
+            Way::Breaks => return Ok(Sock::Breaking(None)),
+            Way::Endless => return Ok(Sock::Endless(0)),
+            Way::Refused | Way::Silent | Way::Unreachable => return Ok(Sock::Nowhere(way)),
+            Way::Open => {}
         }
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -342,6 +368,8 @@ fn address(text: &str) -> SocketAddr {
 }
 
 const TAKEN: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+const GO_ON: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+const ENDLESS: usize = 100 << 20;
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nlater";
 
 fn millis(number: u64) -> Duration {

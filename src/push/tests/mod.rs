@@ -54,8 +54,8 @@ enum Sock {
     Nowhere(Way),
     /// What is left to be read, once it was written to.
     Breaking(Option<&'static [u8]>),
-    /// So many bytes were read. (It has an end after all, or a mistake would take for ever.)
-    Endless(usize),
+    /// So many bytes were read, once it was written to. (It has an end after all, or a mistake would take for ever.)
+    Endless(Option<usize>),
 }
 
 impl Read for Sock {
@@ -63,10 +63,12 @@ impl Read for Sock {
         match self {
             Self::Stream(stream) => stream.read(out),
             Self::Datagram(socket) => socket.recv(out),
-            Self::Nowhere(_) | Self::Breaking(None) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Nowhere(_) | Self::Breaking(None) | Self::Endless(None) => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
             Self::Breaking(Some(answer)) => answer.read(out),
-            Self::Endless(ENDLESS..) => Ok(0),
-            Self::Endless(read) => {
+            Self::Endless(Some(ENDLESS..)) => Ok(0),
+            Self::Endless(Some(read)) => {
                 for byte in out.iter_mut() {
                     *byte = GO_ON.as_bytes()[*read % GO_ON.len()];
                     *read += 1;
@@ -89,7 +91,11 @@ impl Write for Sock {
                 *answer = Some(BUSY.as_bytes());
                 Err(io::ErrorKind::BrokenPipe.into())
             }
-            Self::Endless(_) => Ok(bytes.len()),
+            Self::Endless(_) if bytes.is_empty() => Ok(0),
+            Self::Endless(read) => {
+                read.get_or_insert(0);
+                Ok(bytes.len())
+            }
         }
     }
 
@@ -125,7 +131,7 @@ impl World for Net {
         self.open += 1;
         match way {
             Way::Breaks => return Ok(Sock::Breaking(None)),
-            Way::Endless => return Ok(Sock::Endless(0)),
+            Way::Endless => return Ok(Sock::Endless(None)),
             Way::Refused | Way::Silent | Way::Unreachable => return Ok(Sock::Nowhere(way)),
             Way::Open => {}
         }

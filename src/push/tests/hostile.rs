@@ -165,8 +165,9 @@ fn continues_are_passed_over_and_without_end_they_dont_hold_the_loop() {
     town.pushes.send(0, b"one");
     for _ in 0..10 {
         town.turn();
-        assert_eq!((town.pushes.is_busy(), town.state()), (true, "sending".to_owned()));
+        assert_eq!(town.state(), "sending");
     }
+    assert!(town.pushes.is_busy(), "it waits, with more to read");
     town.time = Duration::from_secs(10);
     town.settle();
     assert!(town.said().contains("no answer within 10 s"));

@@ -83,6 +83,7 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
                 Lines::Files(Box::new(Files::open(template.clone(), policy.clone(), settled, now)?))
             }
             Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
+            Destination::Http(_) => Lines::Sent,
         });
     }
     let host = Host::new(settings.socket.clone(), Keeping { sinks, state }, reload);

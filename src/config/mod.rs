@@ -5,12 +5,14 @@
 //! | `keys` | what can be set |
 //! | `kind` | what values can be |
 //! | `sink` | where lines go |
+//! | `http` | how they are sent to a receiver |
 //! | `file` | what a configuration file says |
 //! | `values` | what was set, and by whom |
 //! | `moment` | points and spans of time as people write them |
 //! | `own` | which container we run in |
 
 pub mod file;
+mod http;
 pub mod keys;
 pub mod kind;
 pub mod moment;
@@ -177,7 +179,7 @@ fn rules(values: &Values, sinks: &[Sink], around: &Surroundings) -> Result<Rules
         let (since, until) = (values.called(Name::Since), values.called_here(Name::Until));
         return Err(format!("{since} lies after {until}: no line can be between them"));
     }
-    let journal = sinks.iter().any(|sink| sink.destination == Destination::Journal);
+    let journal = sinks.iter().any(|sink| matches!(sink.destination, Destination::Journal));
     let selection = selection(values, journal, around)?;
     let (all, no_follow) = (values.is_on(Name::All), values.is_on(Name::NoFollow));
     let show_stopped = all || no_follow && selection.is_explicit();
@@ -229,7 +231,7 @@ fn fields(values: &Values, sinks: &[Sink]) -> Fields {
     }
     let has = |field| chosen.contains(&field);
     // In the journal an entry has its image in any case, as from Docker's own driver; and stores are told of all three.
-    let journal = sinks.iter().any(|sink| sink.destination == Destination::Journal);
+    let journal = sinks.iter().any(|sink| matches!(sink.destination, Destination::Journal));
     let store = sinks.iter().any(|sink| matches!(sink.encoder, Encoder::Loki(_) | Encoder::Otlp(_)));
     let path =
         |of: fn(&Fields) -> bool| sinks.iter().any(|sink| sink.needs().is_some_and(|needs| of(&needs)));
@@ -344,7 +346,7 @@ mod tests {
     #[test]
     fn the_journal_excludes_other_ways_and_what_is_in_it_already() {
         let settings = settings(&["--journal"], &Surroundings::default()).expect("valid");
-        assert_eq!(settings.sinks[0].destination, Destination::Journal);
+        assert!(matches!(settings.sinks[0].destination, Destination::Journal));
         assert!(settings.rules.fields.image && settings.rules.selection.exclude.drivers.len() == 1);
         for (text, told) in [
             (

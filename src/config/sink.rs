@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::keys::Name;
 use super::values::Values;
-use super::{Surroundings, kind};
+use super::{Surroundings, http, kind};
 use crate::core::metadata::Fields;
 use crate::core::pattern::Pattern;
 use crate::core::selection::Selection;
@@ -13,9 +13,10 @@ use crate::encode::{Encoder, Look};
 use crate::files::Policy;
 use crate::files::template::Template;
 use crate::limits;
+use crate::push::target::Target;
 
 /// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Destination {
     /// stdout, whatever that is.
     Stdout,
@@ -23,9 +24,20 @@ pub enum Destination {
     File(Template, Policy),
     /// systemd's journal.
     Journal,
+    /// A receiver, by HTTP.
+    Http(Box<Target>),
 }
 
 impl Destination {
+    /// True if it is the same place.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stdout, Self::Stdout) | (Self::Journal, Self::Journal) => true,
+            (Self::File(one, _), Self::File(two, _)) => one == two,
+            _ => false,
+        }
+    }
+
     /// True if it puts the lines of each container elsewhere.
     fn sorts(&self) -> bool {
         matches!(self, Self::File(template, _) if template.single().is_none())
@@ -37,6 +49,7 @@ impl Destination {
             Self::Stdout => "stdout",
             Self::File(..) => "the output file",
             Self::Journal => "the journal",
+            Self::Http(_) => "the receiver",
         }
     }
 }
@@ -59,13 +72,13 @@ impl Sink {
     pub(super) fn needs(&self) -> Option<Fields> {
         match &self.destination {
             Destination::File(template, _) => Some(template.needs()),
-            Destination::Stdout | Destination::Journal => None,
+            Destination::Stdout | Destination::Journal | Destination::Http(_) => None,
         }
     }
 
     /// True if it is for people.
     pub fn is_pretty(&self) -> bool {
-        self.destination == Destination::Stdout && matches!(self.encoder, Encoder::Pretty(_))
+        matches!(self.destination, Destination::Stdout) && matches!(self.encoder, Encoder::Pretty(_))
     }
 }
 
@@ -84,8 +97,8 @@ pub(super) fn all(values: &Values, around: &Surroundings) -> Result<Vec<Sink>, S
         if sinks.iter().any(|other| other.name == sink.name) {
             return Err(format!("{called}: there is another sink {}: give each a name", sink.name));
         }
-        if sink.destination == Destination::Stdout
-            && sinks.iter().any(|other| other.destination == Destination::Stdout)
+        if matches!(sink.destination, Destination::Stdout)
+            && sinks.iter().any(|other| matches!(other.destination, Destination::Stdout))
         {
             return Err(format!("{called}: stdout is taken by another sink"));
         }
@@ -104,7 +117,7 @@ const OUTPUT: [Name; 3] = [Name::Output, Name::OutputFile, Name::Journal];
 fn output(values: &Values, around: &Surroundings) -> Result<Sink, String> {
     let format = values.word(Name::Output).unwrap_or_default();
     let destination = destination(values, format)?;
-    let terminal = around.terminal && destination == Destination::Stdout;
+    let terminal = around.terminal && matches!(destination, Destination::Stdout);
     let look = Look {
         timestamps: values.is_on(Name::Timestamps),
         colour: terminal && !around.no_color && !values.is_on(Name::NoColor),
@@ -115,9 +128,9 @@ fn output(values: &Values, around: &Surroundings) -> Result<Sink, String> {
     let (name, encoder) = match destination {
         Destination::Journal => ("journal", Encoder::journal()),
         Destination::File(..) => ("file", Encoder::json(look)),
-        Destination::Stdout if format == "raw" => ("stdout", Encoder::raw(look)),
-        Destination::Stdout if pretty => ("stdout", Encoder::pretty(look)),
-        Destination::Stdout => ("stdout", Encoder::json(look)),
+        _ if format == "raw" => ("stdout", Encoder::raw(look)),
+        _ if pretty => ("stdout", Encoder::pretty(look)),
+        _ => ("stdout", Encoder::json(look)),
     };
     let rules = SinkRules { sorts: destination.sorts(), ..SinkRules::of_all(name) };
     Ok(Sink { name: name.to_owned(), destination, encoder, rules })
@@ -185,11 +198,15 @@ fn one(values: &Values, all: &Values, around: &Surroundings) -> Result<Sink, Str
         ("stdout" | "file", "auto" | "json") => Encoder::json(look),
         ("stdout" | "file", "pretty") => Encoder::pretty(look),
         ("stdout" | "file", "raw") => Encoder::raw(look),
+        ("http", "auto" | "ndjson") => Encoder::json(look),
+        ("http", "loki") => Encoder::loki(),
+        ("http", "otlp") => Encoder::otlp(),
         _ => return wrong(),
     };
     let destination = match kind {
         "stdout" => Destination::Stdout,
         "journal" => Destination::Journal,
+        "http" => Destination::Http(Box::new(http::target(values, format, &encoder)?)),
         _ => file(values)?,
     };
     let mut rules = rules(values, &name, kind == "http")?;

@@ -4,6 +4,7 @@
 //! the inner one, so that a hold can wait for them alone while log data gathers in its sockets.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -92,6 +93,8 @@ pub enum Lines {
     Files(Box<Files>),
     /// systemd's journal.
     Journal(Journal),
+    /// A receiver: by connections like others.
+    Sent,
 }
 
 /// How they get there.
@@ -101,6 +104,7 @@ enum Way {
     /// Also whose lines those are that aren't told apart.
     Files(Box<Files>, Rc<Source>),
     Journal(Journal),
+    Sent,
 }
 
 impl Way {
@@ -112,6 +116,7 @@ impl Way {
                 Self::Files(files, Rc::new(Source { id, name, fields: Vec::new() }))
             }
             Lines::Journal(journal) => Self::Journal(journal),
+            Lines::Sent => Self::Sent,
         })
     }
 
@@ -120,7 +125,7 @@ impl Way {
         match self {
             Self::Stdout(outlet) => Some(outlet.raw_fd()),
             Self::Journal(journal) => Some(journal.raw_fd()),
-            Self::Files(..) => None,
+            Self::Files(..) | Self::Sent => None,
         }
     }
 }
@@ -193,6 +198,12 @@ impl Host {
         Ok(())
     }
 
+    /// Watches a socket for both directions.
+    fn watched(&self, token: Token, mut socket: Socket) -> io::Result<Socket> {
+        self.registry(socket.urgency()).register(&mut socket, mio::Token(token.0), BOTH)?;
+        Ok(socket)
+    }
+
     fn registry(&self, urgency: Urgency) -> &Registry {
         match urgency {
             Urgency::Urgent => self.urgent.registry(),
@@ -203,7 +214,7 @@ impl Host {
     fn files(&mut self) -> impl Iterator<Item = &mut Files> {
         self.sinks.iter_mut().filter_map(|sink| match sink {
             Way::Files(files, _) => Some(&mut **files),
-            Way::Stdout(_) | Way::Journal(_) => None,
+            _ => None,
         })
     }
 
@@ -273,16 +284,20 @@ impl World for Host {
     }
 
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
-        let mut socket = Socket::connect(&self.path, urgency)?;
-        self.registry(urgency).register(&mut socket, mio::Token(token.0), BOTH)?;
-        Ok(socket)
+        self.watched(token, Socket::connect(&self.path, urgency)?)
     }
 
     fn accept(&mut self, token: Token) -> io::Result<Socket> {
         let listener = self.listener.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
-        let mut socket = listener.accept()?;
-        self.registry(Urgency::Bulk).register(&mut socket, mio::Token(token.0), BOTH)?;
-        Ok(socket)
+        self.watched(token, listener.accept()?)
+    }
+
+    fn dial(&mut self, token: Token, to: SocketAddr) -> io::Result<Socket> {
+        self.watched(token, Socket::dial(to)?)
+    }
+
+    fn ask(&mut self, token: Token, server: SocketAddr) -> io::Result<Socket> {
+        self.watched(token, Socket::ask(server)?)
     }
 
     fn close(&mut self, mut socket: Socket) {
@@ -330,6 +345,7 @@ impl World for Host {
             Way::Stdout(outlet) => outlet.write(bytes),
             Way::Files(files, all) => files.write(source.unwrap_or(all), bytes),
             Way::Journal(journal) => journal.write(bytes),
+            Way::Sent => Err(io::ErrorKind::Unsupported.into()), // batches don't come this way
         }
     }
 
@@ -342,7 +358,7 @@ impl World for Host {
     fn marks(&self, sink: usize) -> Vec<FileMark> {
         match &self.sinks[sink] {
             Way::Files(files, _) => files.marks().collect(),
-            Way::Stdout(_) | Way::Journal(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

@@ -1,10 +1,11 @@
-//! A connection: to the engine, or to a client of our own HTTP.
+//! A socket, whichever way it came about: to the engine, a client of our own HTTP, a receiver of lines, a name server.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use mio::event::Source;
-use mio::net::{TcpStream, UnixStream};
+use mio::net::{TcpStream, UdpSocket, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::world::Urgency;
@@ -20,6 +21,8 @@ pub struct Socket {
 enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    /// Each write sends a datagram, each read takes one.
+    Udp(UdpSocket),
 }
 
 impl Socket {
@@ -31,12 +34,36 @@ impl Socket {
         Ok(Self { stream: Stream::Unix(UnixStream::connect(path)?), urgency })
     }
 
+    /// Begins a connection over a network.
+    ///
+    /// # Errors
+    /// Those of connect(2) that are known at once.
+    pub(super) fn dial(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?; // what is written is whole
+        Ok(stream.into())
+    }
+
+    /// A socket for datagrams to this server, and from nobody else.
+    ///
+    /// # Errors
+    /// Those of bind(2) and connect(2).
+    pub(super) fn ask(server: SocketAddr) -> io::Result<Self> {
+        let any = match server {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(server)?;
+        Ok(Self { stream: Stream::Udp(socket), urgency: Urgency::Bulk })
+    }
+
     pub(super) fn urgency(&self) -> Urgency {
         self.urgency
     }
 }
 
-/// Clients that were accepted. None of them is urgent.
+/// None of those is urgent.
 impl From<UnixStream> for Socket {
     fn from(stream: UnixStream) -> Self {
         Self { stream: Stream::Unix(stream), urgency: Urgency::Bulk }
@@ -54,6 +81,7 @@ impl Read for Socket {
         match &mut self.stream {
             Stream::Unix(stream) => stream.read(bytes),
             Stream::Tcp(stream) => stream.read(bytes),
+            Stream::Udp(socket) => socket.recv(bytes),
         }
     }
 }
@@ -63,6 +91,15 @@ impl Write for Socket {
         match &mut self.stream {
             Stream::Unix(stream) => stream.write(bytes),
             Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Udp(socket) => socket.send(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Unix(stream) => stream.write_vectored(pieces),
+            Stream::Tcp(stream) => stream.write_vectored(pieces),
+            Stream::Udp(socket) => socket.send(pieces.first().map_or(&[], |piece| piece)),
         }
     }
 
@@ -76,6 +113,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream,
             Self::Tcp(stream) => stream,
+            Self::Udp(socket) => socket,
         }
     }
 }

@@ -3,12 +3,27 @@
 
 use super::world::Token;
 
-const SLOT_BITS: u32 = usize::BITS / 2;
-const SLOT_MASK: usize = SECOND - 1;
+/// Where a machine word is short, generations are fewer: of slots all are needed.
+const SLOT_BITS: u32 = usize::BITS / 2 + KIND_BITS;
+const KIND_BITS: u32 = 2;
+const SLOT_MASK: usize = (1 << KIND_SHIFT) - 1;
 
-/// The highest bit of a slot tells which of two tables a token is for.
-const SECOND: usize = 1 << (SLOT_BITS - 1);
-const GENERATION_MASK: usize = (1 << SLOT_BITS) - 1;
+/// The highest bits of a slot tell which table a token is for.
+const KIND_SHIFT: u32 = SLOT_BITS - KIND_BITS;
+const KIND_MASK: usize = ((1 << KIND_BITS) - 1) << KIND_SHIFT;
+const GENERATION_MASK: usize = usize::MAX >> SLOT_BITS;
+
+/// Whose connections a table has: tokens of different kinds never meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Those to the engine.
+    #[default]
+    Engine,
+    /// Those of our own HTTP's clients.
+    Clients,
+    /// Those to the receivers of lines.
+    Receivers,
+}
 
 #[derive(Debug)]
 struct Slot<T> {
@@ -21,25 +36,25 @@ struct Slot<T> {
 pub struct Table<T> {
     slots: Vec<Slot<T>>,
     free: Vec<usize>,
-    /// 0, or [`SECOND`].
+    /// Where a token has its kind.
     mark: usize,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), mark: 0 }
+        Self::of(Kind::default())
     }
 }
 
 impl<T> Table<T> {
-    /// A table whose tokens differ from all of the other's.
-    pub fn second() -> Self {
-        Self { mark: SECOND, ..Self::default() }
+    /// An empty table of this kind.
+    pub fn of(kind: Kind) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), mark: (kind as usize) << KIND_SHIFT }
     }
 
     /// True if this token is for this table, whether or not there is a value.
     pub fn is_for(&self, token: Token) -> bool {
-        token.0 & SECOND == self.mark
+        token.0 & KIND_MASK == self.mark
     }
 
     /// All values, with their tokens.
@@ -107,12 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_of_two_tables_never_meet() {
-        let (mut first, mut second) = (Table::default(), Table::second());
-        let (a, b) = (first.insert("a"), second.insert("b"));
-        assert_ne!(a, b);
-        assert!(first.is_for(a) && !first.is_for(b) && second.is_for(b));
-        assert_eq!((first.get_mut(b), second.remove(a)), (None, None));
-        assert_eq!((first.remove(a), second.get_mut(b)), (Some("a"), Some(&mut "b")));
+    fn the_tokens_of_different_kinds_never_meet() {
+        let kinds = [Kind::Engine, Kind::Clients, Kind::Receivers];
+        let mut tables: Vec<Table<usize>> = kinds.into_iter().map(Table::of).collect();
+        let tokens: Vec<Token> = tables.iter_mut().enumerate().map(|(number, t)| t.insert(number)).collect();
+        for (number, table) in tables.iter_mut().enumerate() {
+            for (other, token) in tokens.iter().enumerate() {
+                assert_eq!(table.is_for(*token), number == other);
+                assert_eq!(table.get_mut(*token).copied(), (number == other).then_some(number));
+            }
+        }
+        assert_eq!((tables[0].remove(tokens[1]), tables[2].remove(tokens[2])), (None, Some(2)));
+    }
+
+    #[test]
+    fn generations_begin_anew_after_the_last() {
+        let mut table = Table::of(Kind::Receivers);
+        table.slots.push(Slot { generation: GENERATION_MASK, value: None });
+        table.free.push(0);
+        let last = table.insert("last");
+        assert!(table.is_for(last) && table.remove(last) == Some("last"));
+        assert_eq!(table.vacant(), Table::<()>::of(Kind::Receivers).vacant());
     }
 }

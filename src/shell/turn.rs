@@ -40,7 +40,7 @@ pub struct Turn<W: World> {
     buffer: Box<[u8]>,
     pace: Pace,
     load: Load,
-    sinks: Sinks,
+    sinks: Sinks<W::Socket>,
     /// There is work beside the writing: now, or then.
     more_to_tend: bool,
     tend_at: Option<Mono>,
@@ -80,8 +80,9 @@ impl<W: World> Turn<W> {
             per_container: settings.http_per_container,
         };
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
-        let mut core = Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed));
-        let sinks = Sinks::new(settings.sinks, &mut core);
+        let seed = settings.seed.unwrap_or(seed);
+        let mut core = Core::new(settings.rules, saved, now, seed);
+        let sinks = Sinks::new(settings.sinks, &mut core, seed);
         Self {
             world,
             core,
@@ -124,6 +125,7 @@ impl<W: World> Turn<W> {
                     self.save();
                 }
                 self.web.close(&mut self.world);
+                self.sinks.close(&mut self.world);
                 self.talk();
                 return code;
             }
@@ -167,7 +169,8 @@ impl<W: World> Turn<W> {
         for ready in marked.drain(..) {
             match ready {
                 Ready::Socket { token, readable, closed, writable } => {
-                    if self.web.mark(token, readable, writable) {
+                    if self.web.mark(token, readable, writable) || self.sinks.mark(token, readable, writable)
+                    {
                         continue;
                     }
                     let Some(connection) = self.connections.get_mut(token) else { continue };

@@ -3,6 +3,7 @@
 //! clock and an engine in memory.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ pub struct Tended {
 /// A machine: clocks, readiness, connections to the engine, the outlets. No call blocks, but [`World::wait`]. What is about
 /// files does nothing on a machine without sinks that are files.
 pub trait World {
-    /// A non-blocking stream: to the engine, or to a client of our own HTTP.
+    /// A non-blocking socket: to the engine, a client of our own HTTP, a receiver of lines, or a name server.
     type Socket: io::Read + io::Write + 'static;
 
     /// Reads both clocks.
@@ -112,6 +113,20 @@ pub trait World {
     /// `WouldBlock` when nobody waits: [`Ready::Accept`] will tell when somebody does. Others as of accept(2): EMFILE
     /// and ENFILE where descriptors ran out, and nothing tells when they haven't any more.
     fn accept(&mut self, token: Token) -> io::Result<Self::Socket>;
+
+    /// Begins a TCP connection, watched for both directions under `token`. When it is there, or can't be made, it is told
+    /// to be writable: a write of nothing says which, by success, `WouldBlock` (not yet) or its error.
+    ///
+    /// # Errors
+    /// As of connect(2): EMFILE and ENFILE where descriptors ran out; what is known at once to lead nowhere.
+    fn dial(&mut self, token: Token, to: SocketAddr) -> io::Result<Self::Socket>;
+
+    /// A UDP socket that talks to this name server only, watched for both directions under `token`: each write sends a
+    /// datagram, each read takes one.
+    ///
+    /// # Errors
+    /// As of socket(2) and connect(2).
+    fn ask(&mut self, token: Token, server: SocketAddr) -> io::Result<Self::Socket>;
 
     /// Takes the connection off the watch list, then closes it.
     fn close(&mut self, socket: Self::Socket);

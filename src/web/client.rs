@@ -5,8 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use hyper::Response;
 use hyper::body::Bytes;
@@ -14,9 +13,9 @@ use hyper::server::conn::http1;
 
 use super::desk::{Clerk, Question, Shared, Text};
 use super::page::Page;
-use super::wire::{End, Wire};
 use crate::core::time::Mono;
 use crate::limits;
+use crate::wire::{End, Flag, Wire};
 
 /// A client.
 pub(super) struct Client<S: io::Read + io::Write + 'static> {
@@ -32,16 +31,6 @@ pub(super) struct Client<S: io::Read + io::Write + 'static> {
     pub(super) moved: (Mono, u64),
     /// It stands in the queue of those to be run.
     pub(super) queued: bool,
-}
-
-/// Hyper yields by waking itself; that is all the waking there is.
-#[derive(Debug, Default)]
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// What answers a request.
@@ -75,7 +64,7 @@ pub(super) enum After {
 impl<S: io::Read + io::Write + 'static> Client<S> {
     /// One that was accepted now.
     pub(super) fn new(socket: S, now: Mono, order: u64) -> Self {
-        let (wire, desk, flag) = (Wire::new(socket), Shared::default(), Arc::new(Flag::default()));
+        let (wire, desk, (flag, waker)) = (Wire::to_client(socket), Shared::default(), Flag::new());
         let http = http1::Builder::new()
             .half_close(true) // `nc -N` ends its side with the request, and waits
             .max_buf_size(limits::HTTP_HEAD)
@@ -86,8 +75,8 @@ impl<S: io::Read + io::Write + 'static> Client<S> {
             wire,
             desk,
             http: Box::pin(http),
-            waker: Waker::from(Arc::clone(&flag)),
             flag,
+            waker,
             page: None,
             since: now,
             moved: (now, order),
@@ -105,14 +94,22 @@ impl<S: io::Read + io::Write + 'static> Client<S> {
         self.since.after(limits::HTTP_PATIENCE)
     }
 
-    /// The socket, to be closed.
+    /// The socket, to be closed. What was sent and not read is read now, as far as it is there.
     pub(super) fn into_socket(self) -> Option<S> {
-        self.wire.take()
+        let mut socket = self.wire.take()?;
+        let mut left = [0; limits::HTTP_READ];
+        for _ in 0..limits::HTTP_LEFTOVERS / limits::HTTP_READ {
+            if !matches!(socket.read(&mut left), Ok(1..)) {
+                break;
+            }
+        }
+        Some(socket)
     }
 
     /// One step: what has come is read, and at most one thing that is wanted is given.
     pub(super) fn step(&mut self, answers: &mut impl Answers, now: Mono, order: u64) -> After {
-        self.flag.0.store(false, Ordering::Relaxed);
+        self.flag.lower();
+        self.wire.begin_step();
         if self.poll() {
             return After::Over;
         }
@@ -122,7 +119,7 @@ impl<S: io::Read + io::Write + 'static> Client<S> {
                 return After::Over;
             }
         }
-        let more = self.flag.0.load(Ordering::Relaxed) || self.desk.wants();
+        let more = self.flag.is_up() || self.desk.wants();
         if more { After::Again } else { After::Waits }
     }
 

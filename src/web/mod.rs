@@ -10,7 +10,6 @@
 //! | `page`, `state`, `metrics` | long answers, in pieces |
 //! | `client` | one connection |
 //! | `desk` | where hyper's side of it and ours meet |
-//! | `wire` | its socket, in hyper's terms |
 //!
 //! Nothing is made before it is wanted and nothing is kept of it, so the memory that clients can take is bounded by
 //! their number. They get a few steps in each turn, after the logs. Their sockets don't end a hold.
@@ -23,7 +22,6 @@ pub mod metrics;
 pub mod page;
 pub mod routes;
 mod state;
-mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -39,11 +37,11 @@ use crate::core::time::Mono;
 use crate::limits;
 use crate::shell::messages::Messages;
 use crate::shell::process::Figures;
-use crate::shell::table::Table;
+use crate::shell::table::{Kind, Table};
 use crate::shell::world::{Token, World};
 use client::{After, Answer, Answers, Client};
 use desk::Question;
-use page::{Facts, Kind, Page};
+use page::{Facts, Page};
 use routes::Route;
 
 /// How our own HTTP behaves.
@@ -76,7 +74,7 @@ impl<S: io::Read + io::Write + 'static> Web<S> {
     pub fn new(ways: Ways) -> Self {
         Self {
             ways,
-            clients: Table::second(),
+            clients: Table::of(Kind::Clients),
             run: VecDeque::new(),
             knocked: false,
             not_before: None,
@@ -246,11 +244,12 @@ impl<W: World> Answers for Counter<'_, W> {
             Route::Health => Answer::Whole(answer::text(StatusCode::OK, "ok\n")),
             Route::Ready => Answer::Whole(answer::ready(&self.core.readiness())),
             Route::State => {
-                Answer::Long(answer::state(), Box::new(Page::new(Kind::State, self.world.figures())))
+                Answer::Long(answer::state(), Box::new(Page::new(page::Kind::State, self.world.figures())))
             }
-            Route::Metrics => {
-                Answer::Long(answer::metrics(), Box::new(Page::new(Kind::Metrics, self.world.figures())))
-            }
+            Route::Metrics => Answer::Long(
+                answer::metrics(),
+                Box::new(Page::new(page::Kind::Metrics, self.world.figures())),
+            ),
             Route::Rotate => {
                 self.core.handle(Input::Rotate);
                 Answer::Whole(answer::text(StatusCode::OK, "all live streams are opened anew\n"))

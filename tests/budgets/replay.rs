@@ -4,6 +4,7 @@
 use crate::captures::Repeated;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -154,6 +155,14 @@ impl World for Replay {
 
     fn accept(&mut self, _: Token) -> io::Result<Canned> {
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn dial(&mut self, _: Token, _: SocketAddr) -> io::Result<Canned> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn ask(&mut self, _: Token, _: SocketAddr) -> io::Result<Canned> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn close(&mut self, _: Canned) {}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
@@ -93,6 +93,14 @@ impl World for Door {
         let stream = self.waiting.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
         self.accepted.push(token);
         Ok(stream)
+    }
+
+    fn dial(&mut self, _: Token, _: SocketAddr) -> io::Result<UnixStream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn ask(&mut self, _: Token, _: SocketAddr) -> io::Result<UnixStream> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn close(&mut self, _: UnixStream) {

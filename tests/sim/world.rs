@@ -2,6 +2,7 @@
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -103,6 +104,14 @@ impl World for SimWorld {
     fn accept(&mut self, token: Token) -> io::Result<SimSocket> {
         let link = self.0.borrow_mut().accept(token)?;
         Ok(SimSocket { machine: Rc::clone(&self.0), link })
+    }
+
+    fn dial(&mut self, _: Token, _: SocketAddr) -> io::Result<SimSocket> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn ask(&mut self, _: Token, _: SocketAddr) -> io::Result<SimSocket> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn figures(&mut self) -> Figures {

@@ -59,11 +59,11 @@ impl History {
             rotate_size: some(100),
             rotate_age: some(30).map(Duration::from_secs),
             compress: some(1).is_some(),
-            keep_files: some(2).filter(|_| seed % 4 == 0).map(|most| most as usize),
-            keep_size: some(500).filter(|_| seed % 4 == 0),
+            keep_files: some(2).filter(|_| seed.is_multiple_of(4)).map(|most| most as usize),
+            keep_size: some(500).filter(|_| seed.is_multiple_of(4)),
             keep_age: None,
         };
-        let moves = chance.is(3) && seed % 4 != 0;
+        let moves = chance.is(3) && !seed.is_multiple_of(4);
         let files = Files::open(template.clone(), policy.clone(), vec![], at(0)).expect("files");
         Self {
             sources: SOURCES.map(source).to_vec(),

@@ -6,7 +6,7 @@ mod service;
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
@@ -86,6 +86,14 @@ impl World for Door {
             return Err(io::Error::from_raw_os_error(code));
         }
         self.waiting.pop_front().ok_or(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn dial(&mut self, _: Token, _: SocketAddr) -> io::Result<UnixStream> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn ask(&mut self, _: Token, _: SocketAddr) -> io::Result<UnixStream> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn close(&mut self, _: UnixStream) {

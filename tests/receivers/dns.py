@@ -3,7 +3,7 @@
 
     dns.py [--port N] [--record 'NAME ADDRESS…']… [--mode MODE]
 
-Prints `port N control N` once it listens on 127.0.0.1, UDP and TCP. On the control port, a command a line: `set NAME ADDRESS…`
+Prints `port N control N` once it listens, UDP and TCP. On the control port, a command a line: `set NAME ADDRESS…`
 (none: the name doesn't exist), `alias NAME NAME`, `mode MODE`, `counts`.
 
 | mode | |
@@ -252,21 +252,21 @@ def controlled(zone, listener):
                 file.flush()
 
 
-def listening(port):
+def listening(port, address="127.0.0.1"):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((address, port))
     listener.listen(16)
     return listener
 
 
-def bound(port):
+def bound(port, address):
     """A UDP and a TCP socket on one port."""
     while True:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", port))
+        sock.bind((address, port))
         try:
-            return sock, listening(sock.getsockname()[1])
+            return sock, listening(sock.getsockname()[1], address)
         except OSError:
             if port:
                 raise
@@ -275,11 +275,12 @@ def bound(port):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0, help="0: any")
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--record", action="append", default=[], metavar="NAME ADDRESS…")
     parser.add_argument("--mode", default="right")
     options = parser.parse_args()
     zone = Zone(options.record, options.mode)
-    (sock, listener), control = bound(options.port), listening(0)
+    (sock, listener), control = bound(options.port, options.address), listening(0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     for target, argument in ((udp, sock), (tcp, listener), (controlled, control)):
         threading.Thread(target=target, args=(zone, argument), daemon=True).start()

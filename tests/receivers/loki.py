@@ -7,7 +7,7 @@ With the defaults of Loki's limits that a client has to respect: 15 labels, name
 import re
 import time
 
-from entry import Entry, need, sane, strict_json
+from entry import ID, Entry, need, sane, strict_json
 
 PATH = "/loki/api/v1/push"
 TYPE = "application/json"
@@ -18,6 +18,8 @@ NANOS = re.compile(r"[1-9][0-9]{0,18}\Z")
 LABELS, VALUE, LINE, METADATA, METADATA_BYTES = 15, 2048, 256 * 1024, 128, 64 * 1024
 # The labels that docklog gives: whose line it is.
 CONTAINER, STREAM = "container", "stream"
+# The name of the stream that gaps are told on: they are no lines.
+GAP = "gap"
 
 
 class Format:
@@ -46,7 +48,8 @@ class Format:
             values = stream["values"]
             need(isinstance(values, list) and values, KIND, lambda: f"no entries in {labels}")
             text = "{" + ", ".join(f'{name}="{labels[name]}"' for name in sorted(labels)) + "}"
-            entries += [self.entry(labels, text, value) for value in values]
+            made = (self.entry(labels, text, value) for value in values)
+            entries += [entry for entry in made if entry]
         return entries
 
     def labels(self, labels):
@@ -57,11 +60,8 @@ class Format:
             need(isinstance(value, str) and value, KIND, lambda: f"the label {name} is {value!r:.200}")
             need(len(value.encode()) <= VALUE, KIND, lambda: f"the label {name} has more than {VALUE} bytes")
         need(CONTAINER in labels, KIND, lambda: f"no label {CONTAINER} in {labels}")
-        need(
-            labels.get(STREAM) in ("stdout", "stderr", "tty"),
-            KIND,
-            lambda: f"the label {STREAM} is {labels.get(STREAM)!r}",
-        )
+        stream = labels.get(STREAM)
+        need(stream in ("stdout", "stderr", GAP), KIND, lambda: f"the label {STREAM} is {stream!r}")
         return labels
 
     def entry(self, labels, text, value):
@@ -71,9 +71,14 @@ class Format:
         need(isinstance(line, str), KIND, lambda: f"a line is {line!r:.200}")
         message = line.encode()
         need(len(message) <= LINE, KIND, lambda: f"a line of {len(message)} bytes")
-        if len(value) == 3:
-            self.metadata(value[2])
-        return Entry(labels[CONTAINER], labels[STREAM], sane(int(stamp), "the time", KIND), message, text)
+        metadata = value[2] if len(value) == 3 else {}
+        self.metadata(metadata)
+        at = sane(int(stamp), "the time", KIND)
+        if labels[STREAM] == GAP:
+            need({"gap_from", "gap_to"} <= metadata.keys(), KIND, lambda: f"a gap is {value!r:.200}")
+            return None
+        need(ID.match(metadata.get("container_id", "")), KIND, lambda: f"no container_id in {metadata!r:.200}")
+        return Entry(labels[CONTAINER], labels[STREAM], at, message, text)
 
     def metadata(self, metadata):
         need(

@@ -15,6 +15,7 @@ TYPE = "application/x-protobuf"
 KIND = "otlp"
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\.[\x21-\x7e]+)?\Z")
+GAP = "docklog.gap"  # the event that tells of a gap, which is no line
 SLACK = 2_000_000_000  # nanoseconds between two readings of a clock that may be off
 
 
@@ -48,13 +49,12 @@ class Format:
         for scope in logs.scope_logs:
             attributes_of(scope.scope.attributes, "a scope")
             need(scope.log_records, KIND, "a scope without log_records")
-            entries += [self.record(name, record) for record in scope.log_records]
+            made = (self.record(name, record) for record in scope.log_records)
+            entries += [entry for entry in made if entry]
         return entries
 
     def record(self, name, record):
         attributes = attributes_of(record.attributes, "a record")
-        stream = attributes.get("log.iostream")
-        need(stream in ("stdout", "stderr"), KIND, lambda: f"log.iostream is {stream!r}")
         sane(record.time_unix_nano, "time_unix_nano", KIND)
         sane(record.observed_time_unix_nano, "observed_time_unix_nano", KIND)
         need(record.observed_time_unix_nano >= record.time_unix_nano - SLACK, KIND, "observed before it was written")
@@ -66,7 +66,13 @@ class Format:
             "trace_id or span_id of a wrong length",
         )
         need(record.dropped_attributes_count == 0, KIND, "dropped attributes of a record")
-        return Entry(name, stream, record.time_unix_nano, body_of(record))
+        body = body_of(record)
+        if record.event_name == GAP:
+            need({"docklog.gap.from", "docklog.gap.to"} <= attributes.keys(), KIND, lambda: f"a gap has {attributes}")
+            return None
+        stream = attributes.get("log.iostream")
+        need(stream in ("stdout", "stderr"), KIND, lambda: f"log.iostream is {stream!r}")
+        return Entry(name, stream, record.time_unix_nano, body)
 
     def split(self, entries):
         return entries, []

@@ -3,7 +3,7 @@
 
     receiver.py {loki|otlp|ndjson} [--port N] [--ledger FILE] [--faults PLAN] …
 
-Prints `port N control N` once it listens on 127.0.0.1. Whatever the published interface forbids is answered as such, recorded, and
+Prints `port N control N` once it listens. Whatever the published interface forbids is answered as such, recorded, and
 makes the exit code 1. On the control port, a command a line: `faults PLAN`, `once PLAN`, `counts`. Ends by SIGTERM, and prints
 its counts. faults.py has the plans, ledger.py what is recorded.
 
@@ -289,10 +289,10 @@ def command(receiver, line):
         return json.dumps(receiver.counts)
 
 
-def listening(port):
+def listening(port, address="127.0.0.1"):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((address, port))
     listener.listen(128)
     return listener
 
@@ -309,6 +309,7 @@ def arguments(args):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("format", choices=("loki", "otlp", "ndjson"))
     parser.add_argument("--port", type=int, default=0, help="0: any")
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--ledger", help="a file to append to")
     parser.add_argument("--faults", default="ok", metavar="PLAN", help="see faults.py")
     parser.add_argument("--path", help="another path than the format's own")
@@ -338,7 +339,7 @@ def main():
     if options.format == "otlp" and os.path.exists(f"{VENV}/installed") and os.path.realpath(sys.prefix) != VENV:
         os.execv(f"{VENV}/bin/python", [f"{VENV}/bin/python", *sys.argv])
     receiver = Receiver(options, importlib.import_module(options.format).Format(options))
-    listener, control = listening(options.port), listening(0)
+    listener, control = listening(options.port, options.address), listening(0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     threading.Thread(target=controlled, args=(receiver, control), daemon=True).start()
     print(f"port {listener.getsockname()[1]} control {control.getsockname()[1]}", flush=True)

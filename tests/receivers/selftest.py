@@ -26,6 +26,7 @@ if os.path.exists(f"{VENV}/installed") and os.path.realpath(sys.prefix) != VENV:
 from ledger import word  # noqa: E402  the path comes first
 
 ID = "0f" * 32
+META = {"container_id": ID}
 
 
 def now():
@@ -375,7 +376,7 @@ class Loki(Shared, Case):
 
     def test_bad_bodies(self):
         stamp = str(now())
-        good = [[stamp, "x"]]
+        good = [[stamp, "x", {"container_id": ID}]]
         labels = {"container": "web", "stream": "stdout"}
         self.assert_all_bad({
             "no json": b"{",
@@ -409,6 +410,9 @@ class Loki(Shared, Case):
             "empty label": self.body(good, {**labels, "a": ""}),
             "long label": self.body(good, {**labels, "a": "x" * 2049}),
             "many labels": self.body(good, {**labels, **{f"l{n}": "x" for n in range(14)}}),
+            "no id": self.body([[stamp, "x"]]),
+            "unknown stream": self.body(good, {"container": "web", "stream": "tty"}),
+            "half a gap": self.body(good, {"container": "web", "stream": "gap"}),
             "no container": self.body(good, {"stream": "stdout"}),
             "no stream": self.body(good, {"container": "web"}),
         })  # fmt: skip
@@ -416,21 +420,28 @@ class Loki(Shared, Case):
     def test_what_is_too_old_is_refused_and_the_rest_taken(self):
         receiver = self.receiver("--too-old-before", "-3600")
         old, new = str(now() - 7200 * 10**9), str(now())
-        status, _, body = self.post(receiver, self.body([[old, "old"], [new, "new"]]))
+        status, _, body = self.post(receiver, self.body([[old, "old", META], [new, "new", META]]))
         self.assertEqual(status, 400)
         self.assertIn(b"has timestamp too old", body)
         self.assertEqual([line.split("\t")[-1] for line in self.records("L")], ["new"])
         self.assertEqual(self.records("R")[-1].split("\t")[4:], ["1", "1"])
         self.assertEqual(receiver.end(), 0)
 
+    def test_a_gap_is_no_line(self):
+        receiver = self.receiver()
+        metadata = {**META, "level": "warn", "gap_from": "2026-11-23T20:16:07Z", "gap_to": "2026-11-23T20:16:08Z"}
+        self.assert_good(receiver, self.body([[str(now()), "gap", metadata]], {"container": "web", "stream": "gap"}))
+        self.assertEqual(receiver.counts()["taken"], 0)
+        self.assertEqual(receiver.end(), 0)
+
     def test_what_is_out_of_order(self):
         receiver = self.receiver("--out-of-order", "10")
         at = now()
-        self.assert_good(receiver, self.body([[str(at), "a"], [str(at - 9 * 10**9), "b"]]))
-        status, _, body = self.post(receiver, self.body([[str(at - 11 * 10**9), "c"]]))
+        self.assert_good(receiver, self.body([[str(at), "a", META], [str(at - 9 * 10**9), "b", META]]))
+        status, _, body = self.post(receiver, self.body([[str(at - 11 * 10**9), "c", META]]))
         self.assertEqual((status, b"too far behind" in body), (400, True))
         labels = {"container": "other", "stream": "stdout"}
-        self.assert_good(receiver, self.body([[str(at - 11 * 10**9), "c"]], labels))
+        self.assert_good(receiver, self.body([[str(at - 11 * 10**9), "c", META]], labels))
 
 
 class Ndjson(Shared, Case):
@@ -547,6 +558,19 @@ class Otlp(Shared, Case):
         self.assertEqual(
             [line.split("\t")[4:] for line in self.records("R")], [["2", "0"], ["1", "1"], ["0", "2"], ["0", "0"]]
         )
+
+    def test_a_gap_is_no_line(self):
+        receiver = self.receiver()
+
+        def change(_request, _resource, record):
+            record.ClearField("attributes")
+            record.event_name, record.severity_number = "docklog.gap", 13
+            for key in ("docklog.gap.from", "docklog.gap.to"):
+                record.attributes.add(key=key).value.string_value = "2026-11-23T20:16:07Z"
+
+        self.assert_good(receiver, self.made(change))
+        self.assertEqual(receiver.counts()["taken"], 0)
+        self.assertEqual(receiver.end(), 0)
 
     def test_bytes_that_are_no_text(self):
         receiver = self.receiver()

@@ -16,6 +16,7 @@ pub mod config;
 pub mod core;
 pub mod encode;
 pub mod limits;
+pub mod push;
 pub mod shell;
 pub mod soak;
 pub mod tools;

@@ -8,7 +8,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::config::keys::Name;
-use crate::config::{Destination, Settings, Surroundings};
+use crate::config::sink::Destination;
+use crate::config::{Settings, Surroundings};
 use crate::shell::file;
 use crate::shell::host::{self, Host, Keeping, Lines, Reload};
 use crate::shell::journal::{self, Journal};
@@ -65,23 +66,27 @@ fn command(name: &str) -> Option<fn(Vec<OsString>) -> i32> {
 /// Takes up what an earlier run has left, and makes the loop.
 fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<Host>, String> {
     let settings = within_limits(settings);
-    let (state, saved, settled) = match &settings.state {
+    let (state, mut saved) = match &settings.state {
         Some(directory) => {
-            let (state, saved, settled) = State::open(directory)?;
-            (Some(state), saved, settled)
+            let (state, saved) = State::open(directory)?;
+            (Some(state), saved)
         }
         None => Default::default(),
     };
-    let lines = match &settings.destination {
-        Destination::Stdout => Lines::Stdout,
-        Destination::File(path) => {
-            let (file, mark, notice) = file::open(path, settled)?;
-            notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
-            Lines::File(path.clone(), file, mark)
-        }
-        Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
-    };
-    let host = Host::new(settings.socket.clone(), Keeping { lines, state }, reload);
+    let mut sinks = Vec::new();
+    for sink in &settings.sinks {
+        sinks.push(match &sink.destination {
+            Destination::Stdout => Lines::Stdout,
+            Destination::File(path) => {
+                let settled = saved.files.remove(&sink.name).unwrap_or_default();
+                let (file, mark, notice) = file::open(path, settled.first())?;
+                notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
+                Lines::File(file, mark)
+            }
+            Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
+        });
+    }
+    let host = Host::new(settings.socket.clone(), Keeping { sinks, state }, reload);
     let mut host = host.map_err(|error| format!("can't start: {error}"))?;
     settings.http.iter().try_for_each(|at| host.listen(at))?;
     let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;

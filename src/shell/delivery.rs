@@ -1,10 +1,11 @@
-//! Batches to where lines go, written as it takes them. While it takes nothing, they keep their memory, and the budget stops
-//! the reading.
+//! A sink's batches, written as it takes them. While it takes nothing, they keep their memory, and the budget stops the reading.
 
 use std::io;
+use std::rc::Rc;
 
 use crate::core::Core;
 use crate::core::batch::Batch;
+use crate::core::source::Source;
 use crate::core::time::Mono;
 use crate::encode::journal::Entries;
 use crate::limits;
@@ -12,6 +13,8 @@ use crate::limits;
 /// What is on its way out.
 #[derive(Debug, Default)]
 pub struct Delivery {
+    /// Whose: its number.
+    sink: usize,
     /// The batch being written, and how many of its bytes are.
     batch: Option<(Batch, usize)>,
     /// Bytes written so far; and up to the end of the last batch.
@@ -25,9 +28,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// To what takes whole entries only, one at a time.
-    pub fn of_entries() -> Self {
-        Self { entries: true, ..Self::default() }
+    /// To this sink; which may take whole entries only, one at a time.
+    pub fn new(sink: usize, entries: bool) -> Self {
+        Self { sink, entries, ..Self::default() }
     }
 
     /// It may take bytes again.
@@ -64,7 +67,7 @@ impl Delivery {
     pub fn run(
         &mut self,
         core: &mut Core,
-        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+        mut write: impl FnMut(Option<&Rc<Source>>, &[u8]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         let (mut left, entries) = (limits::OUTLET_PER_TURN, self.entries);
         while !self.stalled {
@@ -72,9 +75,9 @@ impl Delivery {
             if left == 0 {
                 return Ok(true);
             }
-            let rest = &batch.bytes()[*written..];
+            let (source, rest) = batch.rest(*written);
             let piece = if entries { rest.len() } else { rest.len().min(left) };
-            match write(&rest[..piece]) {
+            match write(source, &rest[..piece]) {
                 Ok(taken) => {
                     *written += taken;
                     self.total += taken as u64;
@@ -95,16 +98,15 @@ impl Delivery {
             if self.batch.is_some() {
                 return self.batch.as_mut();
             }
-            self.batch = Some((core.take_batch()?, 0));
+            self.batch = Some((core.take_batch(self.sink)?, 0));
         }
     }
 
     /// A batch that is written is settled: where its streams stand may be told.
     fn settle_written(&mut self, core: &mut Core) {
-        if let Some((mut batch, _)) = self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
+        if let Some((batch, _)) = self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
             self.settled = self.total;
-            core.settle_places(batch.take_places());
-            core.settle(batch);
+            core.settle(self.sink, batch, 0);
         }
     }
 
@@ -125,15 +127,17 @@ impl Delivery {
         self.settled
     }
 
-    /// True if everything that was read is written.
-    pub fn is_done(&self, core: &Core) -> bool {
-        self.batch.is_none() && core.has_no_lines()
+    /// True if what it had in hand is written.
+    pub fn is_idle(&self) -> bool {
+        self.batch.is_none()
     }
 
     /// Bytes and lines that can't be written any more.
     pub fn undelivered(&mut self, core: &mut Core) -> (usize, usize) {
         let (mut bytes, mut lines) = (0, 0);
-        while let Some((batch, written)) = self.batch.take().or_else(|| Some((core.take_batch()?, 0))) {
+        while let Some((batch, written)) =
+            self.batch.take().or_else(|| Some((core.take_batch(self.sink)?, 0)))
+        {
             let rest = &batch.bytes()[written..];
             bytes += rest.len();
             lines += match written {
@@ -141,7 +145,7 @@ impl Delivery {
                 _ if self.entries => Entries(rest).count(),
                 _ => rest.iter().filter(|&&byte| byte == b'\n').count(),
             };
-            core.settle(batch);
+            core.settle(self.sink, batch, 0);
         }
         (bytes, lines)
     }

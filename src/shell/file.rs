@@ -13,33 +13,34 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::core::checkpoint::OutputMark;
+use crate::core::checkpoint::FileMark;
 
 /// Opens the file that lines are appended to, as the checkpoint wants it. Also returns what has to be said about it.
 ///
 /// # Errors
 /// What is wrong with the file, for people.
-pub fn open(path: &Path, settled: Option<OutputMark>) -> Result<(File, OutputMark, Option<String>), String> {
+pub fn open(path: &Path, settled: Option<&FileMark>) -> Result<(File, FileMark, Option<String>), String> {
     open_file(path, settled).map_err(|error| {
         format!("can't write to {}: {error}; name another file by --output-file", path.display())
     })
 }
 
 /// Whether the file of this mark still stands at its path. If that can't be told, it does.
-pub fn is_still(path: &Path, mark: OutputMark) -> bool {
-    match path.metadata() {
+pub fn is_still(mark: &FileMark) -> bool {
+    match mark.path.metadata() {
         Ok(found) => (found.dev(), found.ino()) == (mark.device, mark.inode),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-fn open_file(path: &Path, settled: Option<OutputMark>) -> io::Result<(File, OutputMark, Option<String>)> {
+fn open_file(path: &Path, settled: Option<&FileMark>) -> io::Result<(File, FileMark, Option<String>)> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o640).open(path)?;
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut mark = OutputMark { device: found.dev(), inode: found.ino(), length: found.len() };
+    let mut mark =
+        FileMark { path: path.to_owned(), device: found.dev(), inode: found.ino(), length: found.len() };
     let path = path.display();
     let notice = match settled {
         Some(settled) if (settled.device, settled.inode) != (mark.device, mark.inode) => Some(format!(
@@ -85,7 +86,7 @@ pub(super) mod tests {
         folder
     }
 
-    fn file(name: &str, text: &str) -> (PathBuf, OutputMark) {
+    fn file(name: &str, text: &str) -> (PathBuf, FileMark) {
         let folder = folder(name);
         fs::create_dir_all(&folder).expect("a directory");
         let path = folder.join("out.jsonl");
@@ -94,8 +95,8 @@ pub(super) mod tests {
         (path, mark)
     }
 
-    fn reopened(path: &Path, settled: OutputMark) -> (String, Option<String>) {
-        let (mut file, _, notice) = open(path, Some(settled)).expect("a file");
+    fn reopened(path: &Path, settled: FileMark) -> (String, Option<String>) {
+        let (mut file, _, notice) = open(path, Some(&settled)).expect("a file");
         file.write_all(b"new\n").expect("written");
         (fs::read_to_string(path).expect("text"), notice)
     }
@@ -103,13 +104,13 @@ pub(super) mod tests {
     #[test]
     fn an_unsettled_end_is_cut_off() {
         let (path, mark) = file("file-cut", "one\ntwo\nthr");
-        assert_eq!(reopened(&path, OutputMark { length: 8, ..mark }), ("one\ntwo\nnew\n".to_owned(), None));
+        assert_eq!(reopened(&path, FileMark { length: 8, ..mark }), ("one\ntwo\nnew\n".to_owned(), None));
     }
 
     #[test]
     fn a_file_that_has_lost_its_end_goes_on_with_a_whole_line() {
         let (path, mark) = file("file-short", "one\ntw");
-        let (text, notice) = reopened(&path, OutputMark { length: 100, ..mark });
+        let (text, notice) = reopened(&path, FileMark { length: 100, ..mark });
         assert_eq!(text, "one\ntw\nnew\n");
         assert!(notice.is_some_and(|notice| notice.contains("had 100 at the last checkpoint")));
     }
@@ -117,7 +118,7 @@ pub(super) mod tests {
     #[test]
     fn another_file_is_not_cut() {
         let (path, mark) = file("file-other", "one\ntwo\n");
-        let (text, notice) = reopened(&path, OutputMark { length: 4, inode: mark.inode + 1, ..mark });
+        let (text, notice) = reopened(&path, FileMark { length: 4, inode: mark.inode + 1, ..mark });
         assert_eq!(text, "one\ntwo\nnew\n");
         assert!(notice.is_some_and(|notice| notice.contains("not the file of the last run")));
     }
@@ -125,11 +126,11 @@ pub(super) mod tests {
     #[test]
     fn a_file_that_was_moved_away_is_no_longer_there() {
         let (path, mark) = file("file-moved", "one\n");
-        assert!(is_still(&path, mark));
+        assert!(is_still(&mark));
         fs::rename(&path, path.with_extension("1")).expect("renamed");
-        assert!(!is_still(&path, mark), "none is there");
+        assert!(!is_still(&mark), "none is there");
         open(&path, None).expect("another file");
-        assert!(!is_still(&path, mark), "another is there");
+        assert!(!is_still(&mark), "another is there");
     }
 
     #[test]

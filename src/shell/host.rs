@@ -26,16 +26,17 @@ use super::socket::Socket;
 use super::state::State;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
 use crate::config::Settings;
-use crate::core::checkpoint::OutputMark;
+use crate::core::checkpoint::FileMark;
 use crate::core::time::{Mono, Now};
 use crate::limits;
 use crate::web::listen::Listen;
 
 const URGENT: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
-const STDOUT: mio::Token = mio::Token(usize::MAX - 2);
-const STDERR: mio::Token = mio::Token(usize::MAX - 3);
-const LISTENER: mio::Token = mio::Token(usize::MAX - 4);
+const STDERR: mio::Token = mio::Token(usize::MAX - 2);
+const LISTENER: mio::Token = mio::Token(usize::MAX - 3);
+/// The first of the sinks; the next has the next number.
+const SINKS: usize = usize::MAX - 3 - limits::SINKS;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -52,16 +53,17 @@ pub struct Host {
     urgent: Poll,
     events: Events,
     signals: SignalFd,
-    lines: Way,
+    sinks: Vec<Way>,
     stderr: outlet::Outlet,
-    /// If lines go to a file: its path, which it is, and how long it was when it was opened.
-    output: Option<(PathBuf, OutputMark)>,
     state: Option<State>,
     manager: Option<Manager>,
     reload: Reload,
     listener: Option<Listener>,
     process: Process,
     start: Instant,
+    /// When the present turn has begun, and how long the longest was.
+    turned: Instant,
+    longest_turn: Duration,
 }
 
 /// Reads the configuration again, if there is one.
@@ -70,8 +72,8 @@ pub type Reload = Box<dyn FnMut() -> Option<Result<Settings, String>>>;
 /// Where lines and places go, if not to stdout and nowhere.
 #[derive(Debug, Default)]
 pub struct Keeping {
-    /// Where lines go.
-    pub lines: Lines,
+    /// Where lines go: the sinks, in the order of their numbers.
+    pub sinks: Vec<Lines>,
     /// Where checkpoints go.
     pub state: Option<State>,
 }
@@ -83,7 +85,7 @@ pub enum Lines {
     #[default]
     Stdout,
     /// A file, and its state at the start.
-    File(PathBuf, File, OutputMark),
+    File(File, FileMark),
     /// systemd's journal.
     Journal(Journal),
 }
@@ -91,14 +93,24 @@ pub enum Lines {
 /// How they get there.
 #[derive(Debug)]
 enum Way {
-    Outlet(outlet::Outlet),
+    Stdout(outlet::Outlet),
+    /// Also which file it is, and how long it was when it was opened.
+    File(outlet::Outlet, FileMark),
     Journal(Journal),
 }
 
 impl Way {
+    fn new(lines: Lines) -> io::Result<Self> {
+        Ok(match lines {
+            Lines::Stdout => Self::Stdout(outlet::Outlet::new(io::stdout().as_fd())?),
+            Lines::File(file, mark) => Self::File(outlet::Outlet::new(file.as_fd())?, mark),
+            Lines::Journal(journal) => Self::Journal(journal),
+        })
+    }
+
     fn raw_fd(&self) -> RawFd {
         match self {
-            Self::Outlet(outlet) => outlet.raw_fd(),
+            Self::Stdout(outlet) | Self::File(outlet, _) => outlet.raw_fd(),
             Self::Journal(journal) => journal.raw_fd(),
         }
     }
@@ -124,17 +136,13 @@ impl Host {
         asked.thread_block()?;
         let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let (all, urgent) = (Poll::new()?, Poll::new()?);
-        let (lines, output) = match keeping.lines {
-            Lines::Stdout => (Way::Outlet(outlet::Outlet::new(io::stdout().as_fd())?), None),
-            Lines::File(path, file, mark) => {
-                (Way::Outlet(outlet::Outlet::new(file.as_fd())?), Some((path, mark)))
-            }
-            Lines::Journal(journal) => (Way::Journal(journal), None),
-        };
+        let sinks = keeping.sinks.into_iter().map(Way::new).collect::<io::Result<Vec<_>>>()?;
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
         all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
         urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        for (fd, token) in [(lines.raw_fd(), STDOUT), (stderr.raw_fd(), STDERR)] {
+        let outlets =
+            sinks.iter().enumerate().map(|(index, sink)| (sink.raw_fd(), mio::Token(SINKS + index)));
+        for (fd, token) in outlets.chain([(stderr.raw_fd(), STDERR)]) {
             // Refused for regular files and /dev/null (EPERM): they never say that they would block.
             let _ = urgent.registry().register(&mut SourceFd(&fd), token, Interest::WRITABLE);
         }
@@ -145,15 +153,16 @@ impl Host {
             urgent,
             events,
             signals,
-            lines,
+            sinks,
             stderr,
-            output,
             state: keeping.state,
             manager: Manager::from_environment(),
             reload,
             listener: None,
             process: Process::open(),
             start: Instant::now(),
+            turned: Instant::now(),
+            longest_turn: Duration::ZERO,
         })
     }
 
@@ -202,12 +211,15 @@ impl Host {
                         }));
                     }
                 }
-                STDOUT => ready.push(match self.lines {
-                    Way::Outlet(_) => outlet_ready(Outlet::Stdout, event),
-                    Way::Journal(_) => Ready::Outlet(Outlet::Stdout), // one that has gone may come again
-                }),
                 STDERR => ready.push(outlet_ready(Outlet::Stderr, event)),
                 LISTENER => ready.push(Ready::Accept),
+                mio::Token(token @ SINKS..) => {
+                    let sink = token - SINKS;
+                    ready.push(match self.sinks[sink] {
+                        Way::Journal(_) => Ready::Outlet(Outlet::Sink(sink)), // one that has gone may come again
+                        _ => outlet_ready(Outlet::Sink(sink), event),
+                    });
+                }
                 mio::Token(token) => ready.push(Ready::Socket {
                     token: Token(token),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
@@ -232,7 +244,8 @@ impl World for Host {
     type Socket = Socket;
 
     fn now(&mut self) -> Now {
-        let mono = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.turned = Instant::now();
+        let mono = u64::try_from((self.turned - self.start).as_nanos()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX));
         Now { mono: Mono(mono), wall }
@@ -257,6 +270,7 @@ impl World for Host {
     }
 
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.longest_turn = self.longest_turn.max(self.turned.elapsed());
         let hold = timeout.map_or(hold, |timeout| hold.min(timeout));
         if hold > Duration::ZERO {
             Self::poll(&mut self.urgent, &mut self.events, Some(hold))?;
@@ -280,8 +294,8 @@ impl World for Host {
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
         match outlet {
-            Outlet::Stdout => match &mut self.lines {
-                Way::Outlet(outlet) => outlet.write(bytes),
+            Outlet::Sink(sink) => match &mut self.sinks[sink] {
+                Way::Stdout(outlet) | Way::File(outlet, _) => outlet.write(bytes),
                 Way::Journal(journal) => journal.write(bytes),
             },
             Outlet::Stderr => self.stderr.write(bytes),
@@ -289,21 +303,24 @@ impl World for Host {
     }
 
     fn figures(&mut self) -> Figures {
-        self.process.figures()
+        Figures { longest_turn: Some(self.longest_turn), ..self.process.figures() }
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        self.output.as_ref().map(|(_, mark)| *mark)
+    fn output(&self, sink: usize) -> Option<FileMark> {
+        match &self.sinks[sink] {
+            Way::File(_, mark) => Some(mark.clone()),
+            Way::Stdout(_) | Way::Journal(_) => None,
+        }
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        let Some((path, mark)) = &mut self.output else { return Ok(false) };
-        if file::is_still(path, *mark) {
+    fn exchange_output(&mut self, sink: usize) -> Result<bool, String> {
+        let Way::File(outlet, mark) = &mut self.sinks[sink] else { return Ok(false) };
+        if file::is_still(mark) {
             return Ok(false);
         }
-        let (file, new, _) = file::open(path, None)?;
-        let outlet = outlet::Outlet::new(file.as_fd());
-        self.lines = Way::Outlet(outlet.map_err(|error| format!("{}: {error}", path.display()))?);
+        let (file, new, _) = file::open(&mark.path, None)?;
+        let opened = outlet::Outlet::new(file.as_fd());
+        *outlet = opened.map_err(|error| format!("{}: {error}", mark.path.display()))?;
         *mark = new;
         Ok(true)
     }

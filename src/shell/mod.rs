@@ -31,6 +31,7 @@ pub mod messages;
 pub mod outlet;
 pub mod process;
 pub mod sandbox;
+pub mod sinks;
 pub mod socket;
 pub mod state;
 pub mod table;

@@ -16,7 +16,8 @@ use landlock::{
     RulesetStatus,
 };
 
-use crate::config::{Destination, Sandbox, Settings};
+use crate::config::sink::Destination;
+use crate::config::{Sandbox, Settings};
 use crate::web::listen::Listen;
 
 /// The rules of file systems that are known here: up to the one for ioctl on devices (Linux 6.10). Older kernels enforce
@@ -42,7 +43,7 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
     let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
-    let output = match &settings.destination {
+    let outputs = settings.sinks.iter().filter_map(|sink| match &sink.destination {
         Destination::File(path) => Some(Allowed {
             path: path
                 .parent()
@@ -52,7 +53,7 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
             access: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg,
         }),
         Destination::Stdout | Destination::Journal => None,
-    };
+    });
     let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
     // As it is named, and as it is: the name may be a link.
     let files =
@@ -68,7 +69,7 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         Listen::Tcp(_) => None,
     });
     state
-        .chain(output)
+        .chain(outputs)
         .chain(file)
         .chain(socket)
         .chain(ZONES.iter().map(|path| read(Path::new(path))))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::process::Figures;
 use crate::config::Settings;
-use crate::core::checkpoint::OutputMark;
+use crate::core::checkpoint::FileMark;
 use crate::core::time::Now;
 
 /// Names one connection for readiness events. Packs a generation and a slot, so that an event of a closed connection
@@ -24,11 +24,11 @@ pub enum Urgency {
     Bulk,
 }
 
-/// The two ways out of the process.
+/// The ways out of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outlet {
-    /// Log data, nothing else.
-    Stdout,
+    /// Log data for the sink of this number, nothing else.
+    Sink(usize),
     /// Our own messages.
     Stderr,
 }
@@ -105,7 +105,7 @@ pub trait World {
     /// Those of epoll_wait(2) that are bugs; EINTR isn't reported.
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
-    /// Writes as much as the outlet takes now; to the journal, the first entry of these.
+    /// Writes as much as the outlet takes now; to a journal, the first entry of these.
     ///
     /// # Errors
     /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
@@ -115,14 +115,14 @@ pub trait World {
     /// What the kernel knows of this process.
     fn figures(&mut self) -> Figures;
 
-    /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
-    fn output(&self) -> Option<OutputMark>;
+    /// If a sink is a file whose unsettled end can be cut off: which, and how long it was at the start.
+    fn output(&self, sink: usize) -> Option<FileMark>;
 
-    /// If another file stands where the output file was, or none (logrotate): lines go to that one from now on. True if so.
+    /// If another file stands where the sink's file was, or none (logrotate): lines go to that one from now on. True if so.
     ///
     /// # Errors
     /// Why it can't be opened, for people: lines go on to the old one.
-    fn exchange_output(&mut self) -> Result<bool, String>;
+    fn exchange_output(&mut self, sink: usize) -> Result<bool, String>;
 
     /// Tells the service manager, in the words of sd_notify(3); without one nothing happens. What can't be sent now is not
     /// sent: the next news say more.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use docklog::cli::args;
 use docklog::config::values::Values;
 use docklog::config::{Settings, Surroundings};
-use docklog::core::checkpoint::{OutputMark, Saved};
+use docklog::core::checkpoint::{FileMark, Saved};
 use docklog::core::time::{Mono, Now};
 use docklog::shell::messages::Messages;
 use docklog::shell::process::Figures;
@@ -167,7 +167,7 @@ impl World for Replay {
     }
 
     fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
-        if outlet == Outlet::Stdout {
+        if outlet == Outlet::Sink(0) {
             self.out.set(self.out.get() + (self.measure)(bytes));
         } else {
             io::stderr().write_all(bytes)?;
@@ -175,7 +175,7 @@ impl World for Replay {
         Ok(bytes.len())
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
+    fn exchange_output(&mut self, _: usize) -> Result<bool, String> {
         Ok(false)
     }
 
@@ -183,7 +183,7 @@ impl World for Replay {
         Figures::default()
     }
 
-    fn output(&self) -> Option<OutputMark> {
+    fn output(&self, _: usize) -> Option<FileMark> {
         None
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use docklog::config::Settings;
 use docklog::core::Core;
-use docklog::core::checkpoint::{OutputMark, Saved};
+use docklog::core::checkpoint::{FileMark, Saved};
 use docklog::core::exchange::{End, Exchange, Input};
 use docklog::core::time::{Mono, Now};
 use docklog::limits;
@@ -97,7 +97,7 @@ impl World for Door {
         self.closed += 1;
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
+    fn exchange_output(&mut self, _: usize) -> Result<bool, String> {
         Ok(false)
     }
 
@@ -121,7 +121,7 @@ impl World for Door {
         Ok(bytes.len())
     }
 
-    fn output(&self) -> Option<OutputMark> {
+    fn output(&self, _: usize) -> Option<FileMark> {
         None
     }
 

@@ -137,7 +137,8 @@ impl Machine {
 
     pub fn outlet(&mut self, way: Way) -> &mut Outlet {
         match way {
-            Way::Stdout => &mut self.stdout,
+            Way::Sink(0) => &mut self.stdout,
+            Way::Sink(other) => &mut self.others[other - 1].outlet,
             Way::Stderr => &mut self.stderr,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use docklog::cli::args;
 use docklog::config::{Settings, Surroundings, file};
-use docklog::core::checkpoint::OutputMark;
+use docklog::core::checkpoint::FileMark;
 use docklog::core::time::{Mono, Now};
 use docklog::shell::process::Figures;
 use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
@@ -120,11 +120,15 @@ impl World for SimWorld {
         self.0.borrow_mut().write_out(outlet, bytes)
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        self.0.borrow().output
+    fn output(&self, sink: usize) -> Option<FileMark> {
+        let machine = self.0.borrow();
+        match sink {
+            0 => machine.output.clone(),
+            _ => machine.others[sink - 1].output.clone(),
+        }
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
+    fn exchange_output(&mut self, _: usize) -> Result<bool, String> {
         Ok(false) // nobody moves it away here
     }
 

@@ -17,7 +17,7 @@ use docklog_protocol::{
 use super::{Ways, Web};
 use crate::config::Settings;
 use crate::core::Core;
-use crate::core::checkpoint::{OutputMark, Saved};
+use crate::core::checkpoint::{FileMark, Saved};
 use crate::core::exchange::{End, Exchange, Input};
 use crate::core::time::{Mono, Now};
 use crate::shell::messages::Messages;
@@ -90,7 +90,7 @@ impl World for Door {
         self.closed += 1;
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
+    fn exchange_output(&mut self, _: usize) -> Result<bool, String> {
         Ok(false)
     }
 
@@ -114,7 +114,7 @@ impl World for Door {
         Ok(bytes.len())
     }
 
-    fn output(&self) -> Option<OutputMark> {
+    fn output(&self, _: usize) -> Option<FileMark> {
         None
     }
 

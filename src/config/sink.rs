@@ -1,0 +1,243 @@
+//! Where lines go: the sinks of the configuration file; without any, the one that `output` and its flags say.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::Name;
+use super::values::Values;
+use super::{Surroundings, kind};
+use crate::core::pattern::Pattern;
+use crate::core::selection::Selection;
+use crate::core::sinks::SinkRules;
+use crate::encode::{Encoder, Look};
+use crate::limits;
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// stdout, whatever that is.
+    Stdout,
+    /// This file: they are appended.
+    File(PathBuf),
+    /// systemd's journal.
+    Journal,
+}
+
+impl Destination {
+    /// What messages call it, if it is the only one.
+    pub fn called(&self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::File(_) => "the output file",
+            Self::Journal => "the journal",
+        }
+    }
+}
+
+/// One sink.
+#[derive(Debug)]
+pub struct Sink {
+    /// What messages, metrics and the checkpoint call it.
+    pub name: String,
+    /// Where its lines go.
+    pub destination: Destination,
+    /// What they look like.
+    pub encoder: Encoder,
+    /// What decisions depend on.
+    pub rules: SinkRules,
+}
+
+impl Sink {
+    /// True if it is for people.
+    pub fn is_pretty(&self) -> bool {
+        self.destination == Destination::Stdout && matches!(self.encoder, Encoder::Pretty(_))
+    }
+}
+
+/// The sinks of these settings.
+///
+/// # Errors
+/// What is wrong, for people.
+pub(super) fn all(values: &Values, around: &Surroundings) -> Result<Vec<Sink>, String> {
+    let mut sinks: Vec<Sink> = Vec::new();
+    for (sink, called) in values.sinks() {
+        if let Some(name) = OUTPUT.into_iter().find(|name| !values.is_default(*name)) {
+            let output = values.called(name);
+            return Err(format!("{output}: with [[sink]] tables, each of them says where its lines go"));
+        }
+        let sink = one(sink, values, around).map_err(|error| format!("{called}: {error}"))?;
+        if sinks.iter().any(|other| other.name == sink.name) {
+            return Err(format!("{called}: there is another sink {}: give each a name", sink.name));
+        }
+        if sink.destination == Destination::Stdout
+            && sinks.iter().any(|other| other.destination == Destination::Stdout)
+        {
+            return Err(format!("{called}: stdout is taken by another sink"));
+        }
+        sinks.push(sink);
+    }
+    match sinks.is_empty() {
+        true => Ok(vec![output(values, around)?]),
+        false => Ok(sinks),
+    }
+}
+
+/// What says where lines go if there is no `[[sink]]`.
+const OUTPUT: [Name; 3] = [Name::Output, Name::OutputFile, Name::Journal];
+
+/// The sink of a run without `[[sink]]`.
+fn output(values: &Values, around: &Surroundings) -> Result<Sink, String> {
+    let format = values.word(Name::Output).unwrap_or_default();
+    let destination = destination(values, format)?;
+    let terminal = around.terminal && destination == Destination::Stdout;
+    let look = Look {
+        timestamps: values.is_on(Name::Timestamps),
+        colour: terminal && !around.no_color && !values.is_on(Name::NoColor),
+        visible_control: terminal && !values.is_on(Name::RawControl),
+        ..fields(values)
+    };
+    let pretty = format == "pretty" || format == "auto" && terminal;
+    let (name, encoder) = match destination {
+        Destination::Journal => ("journal", Encoder::journal()),
+        Destination::File(_) => ("file", Encoder::json(look)),
+        Destination::Stdout if format == "raw" => ("stdout", Encoder::raw(look)),
+        Destination::Stdout if pretty => ("stdout", Encoder::pretty(look)),
+        Destination::Stdout => ("stdout", Encoder::json(look)),
+    };
+    Ok(Sink { name: name.to_owned(), destination, encoder, rules: SinkRules::of_all(name) })
+}
+
+/// Where lines go, which not every format can.
+fn destination(values: &Values, format: &str) -> Result<Destination, String> {
+    let format_is = values.called_here(Name::Output);
+    match (values.path(Name::OutputFile), values.is_on(Name::Journal)) {
+        (None, false) => Ok(Destination::Stdout),
+        (Some(path), false) if matches!(format, "auto" | "json") => Ok(Destination::File(path)),
+        (Some(_), false) => {
+            let file = values.called(Name::OutputFile);
+            Err(format!("{file} takes JSON lines: {format_is} must be json, or left out"))
+        }
+        (None, true) if format == "auto" => Ok(Destination::Journal),
+        (None, true) => {
+            let journal = values.called(Name::Journal);
+            Err(format!("{journal}: the journal has a format of its own, {format_is} must be left out"))
+        }
+        (Some(_), true) => {
+            let (journal, file) = (values.called(Name::Journal), values.called_here(Name::OutputFile));
+            Err(format!("{journal} and {file}: lines go to one of them"))
+        }
+    }
+}
+
+/// What JSON lines are to tell of a container: what was chosen.
+fn fields(values: &Values) -> Look {
+    let chosen = values.words(Name::Fields);
+    let hides = |field| !chosen.contains(&field);
+    Look {
+        hides_image: hides("image"),
+        hides_project: hides("project"),
+        hides_service: hides("service"),
+        ..Look::default()
+    }
+}
+
+/// One `[[sink]]`; `all`: what was set beside it.
+fn one(values: &Values, all: &Values, around: &Surroundings) -> Result<Sink, String> {
+    let Some(kind) = values.word(Name::SinkType) else {
+        return Err("sink.type is missing: stdout, file, journal or http".to_owned());
+    };
+    let name = values.word(Name::SinkName).unwrap_or(kind).to_owned();
+    only_for(values, kind, "file", &FILE)?;
+    only_for(values, kind, "http", &HTTP)?;
+    let format = values.word(Name::SinkFormat).unwrap_or("auto");
+    let terminal = around.terminal && kind == "stdout";
+    let look = Look {
+        timestamps: values.is_on(Name::SinkTimestamps),
+        colour: terminal && !around.no_color,
+        visible_control: terminal,
+        ..fields(all)
+    };
+    let wrong =
+        || Err(format!("{}: {format} isn't a format of {kind}", values.called_here(Name::SinkFormat)));
+    let encoder = match (kind, format) {
+        ("journal", "auto") => Encoder::journal(),
+        ("stdout" | "file", "auto" | "json") => Encoder::json(look),
+        ("stdout" | "file", "pretty") => Encoder::pretty(look),
+        ("stdout" | "file", "raw") => Encoder::raw(look),
+        _ => return wrong(),
+    };
+    let destination = match kind {
+        "stdout" => Destination::Stdout,
+        "journal" => Destination::Journal,
+        _ => Destination::File(
+            values.path(Name::SinkPath).ok_or("sink.path is missing: where the file is to be")?,
+        ),
+    };
+    let rules = rules(values, &name, kind == "http")?;
+    Ok(Sink { name, destination, encoder, rules })
+}
+
+/// What only files have, and only HTTP.
+const FILE: [Name; 6] = [
+    Name::SinkPath,
+    Name::SinkRotateSize,
+    Name::SinkRotateAge,
+    Name::SinkKeepFiles,
+    Name::SinkKeepSize,
+    Name::SinkKeepAge,
+];
+/// See [`FILE`].
+const HTTP: [Name; 10] = [
+    Name::SinkUrl,
+    Name::SinkUser,
+    Name::SinkPasswordFile,
+    Name::SinkTokenFile,
+    Name::SinkHeaders,
+    Name::SinkTenant,
+    Name::SinkCaFile,
+    Name::SinkTimeout,
+    Name::SinkBatchSize,
+    Name::SinkBatchAge,
+];
+
+fn only_for(values: &Values, kind: &str, of: &str, names: &[Name]) -> Result<(), String> {
+    match names.iter().find(|name| kind != of && values.is_given(**name)) {
+        Some(name) => Err(format!("{} is for sinks of type {of}, this is {kind}", values.called_here(*name))),
+        None => Ok(()),
+    }
+}
+
+fn rules(values: &Values, name: &str, batches: bool) -> Result<SinkRules, String> {
+    let read = |name: Name, parse: fn(&str) -> Result<Pattern, String>| {
+        let all = values.words(name).into_iter().map(parse).collect::<Result<Vec<_>, _>>();
+        all.map_err(|error| format!("{}: {error}", values.called_here(name)))
+    };
+    let mut selection = Selection::default();
+    selection.include.names = read(Name::SinkContainers, Pattern::name)?;
+    selection.include.projects = read(Name::SinkProjects, Pattern::parse)?;
+    selection.include.services = read(Name::SinkServices, Pattern::parse)?;
+    selection.include.images = read(Name::SinkImages, Pattern::parse)?;
+    selection.exclude.names = read(Name::SinkExclude, Pattern::name)?;
+    // That a container asks by a label not to be followed was decided before.
+    selection.label_prefix.clear();
+    let channels = values.words(Name::SinkChannels);
+    Ok(SinkRules {
+        name: name.into(),
+        selection,
+        stdout: channels.contains(&"stdout"),
+        stderr: channels.contains(&"stderr"),
+        drops: values.word(Name::SinkOnFull) == Some("drop"),
+        batches: batches.then(|| batch(values)).transpose()?,
+        sorts: false,
+    })
+}
+
+/// How large and how old a batch may get.
+fn batch(values: &Values) -> Result<(usize, Duration), String> {
+    let size = kind::size(values.word(Name::SinkBatchSize).unwrap_or_default())?;
+    let age = kind::span(values.word(Name::SinkBatchAge).unwrap_or_default())?;
+    match usize::try_from(size) {
+        Ok(size) if size <= limits::BATCH_MOST => Ok((size, age)),
+        _ => Err(format!("sink.batch_size: {} bytes at the most", limits::BATCH_MOST)),
+    }
+}

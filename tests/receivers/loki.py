@@ -57,9 +57,9 @@ class Format:
         need(len(labels) <= LABELS, KIND, lambda: f"{len(labels)} labels")
         for name, value in labels.items():
             need(NAME.match(name) and not name.startswith("__"), KIND, lambda: f"a label's name is {name!r:.200}")
-            need(isinstance(value, str) and value, KIND, lambda: f"the label {name} is {value!r:.200}")
+            need(isinstance(value, str), KIND, lambda: f"the label {name} is {value!r:.200}")
             need(len(value.encode()) <= VALUE, KIND, lambda: f"the label {name} has more than {VALUE} bytes")
-        need(CONTAINER in labels, KIND, lambda: f"no label {CONTAINER} in {labels}")
+        need(labels.get(CONTAINER), KIND, lambda: f"no label {CONTAINER} in {labels}")
         stream = labels.get(STREAM)
         need(stream in ("stdout", "stderr", GAP), KIND, lambda: f"the label {STREAM} is {stream!r}")
         return labels

@@ -14,7 +14,7 @@ PATH = "/v1/logs"
 TYPE = "application/x-protobuf"
 KIND = "otlp"
 
-KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*(?:\.[\x21-\x7e]+)?\Z")
+KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\Z|container\.label\..+\Z", re.DOTALL)
 GAP = "docklog.gap"  # the event that tells of a gap, which is no line
 SLACK = 2_000_000_000  # nanoseconds between two readings of a clock that may be off
 

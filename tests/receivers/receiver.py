@@ -334,10 +334,15 @@ def arguments(args):
     return parser.parse_args(args)
 
 
+def in_venv(format_):
+    """Goes on where the packages are that this format needs."""
+    if format_ == "otlp" and os.path.exists(f"{VENV}/installed") and os.path.realpath(sys.prefix) != VENV:
+        os.execv(f"{VENV}/bin/python", [f"{VENV}/bin/python", *sys.argv])
+
+
 def main():
     options = arguments(sys.argv[1:])
-    if options.format == "otlp" and os.path.exists(f"{VENV}/installed") and os.path.realpath(sys.prefix) != VENV:
-        os.execv(f"{VENV}/bin/python", [f"{VENV}/bin/python", *sys.argv])
+    in_venv(options.format)
     receiver = Receiver(options, importlib.import_module(options.format).Format(options))
     listener, control = listening(options.port, options.address), listening(0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())

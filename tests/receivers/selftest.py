@@ -407,7 +407,7 @@ class Loki(Shared, Case):
             "label name with digit": self.body(good, {**labels, "1a": "c"}),
             "reserved label": self.body(good, {**labels, "__name__": "c"}),
             "label as number": self.body(good, {**labels, "a": 1}),
-            "empty label": self.body(good, {**labels, "a": ""}),
+            "nameless": self.body(good, {**labels, "container": ""}),
             "long label": self.body(good, {**labels, "a": "x" * 2049}),
             "many labels": self.body(good, {**labels, **{f"l{n}": "x" for n in range(14)}}),
             "no id": self.body([[stamp, "x"]]),

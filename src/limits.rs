@@ -265,3 +265,40 @@ pub const SOAK_COUNTS: Duration = Duration::from_secs(2);
 
 /// `docklog soak`: time for docklog to end after SIGTERM. It promises one second; a busy machine may need more.
 pub const SOAK_END: Duration = Duration::from_secs(5);
+
+/// Bytes of a log file's name: the system takes 255, and what a rotated one bears at its end must have room.
+pub const FILE_NAME: usize = 220;
+
+/// Bytes of a file sink's path template, and components in it that are made of names: no path that comes out of it is
+/// longer than the system takes (4096).
+pub const TEMPLATE: usize = 1024;
+/// See [`TEMPLATE`].
+pub const TEMPLATE_PARTS: usize = 8;
+
+/// Fixed bytes in a component of a template that has a placeholder: names need the rest.
+pub const TEMPLATE_TEXT: usize = 100;
+
+/// Log files of one sink that are open at a time. The least recently written one is closed for another.
+pub const FILES_OPEN: usize = 64;
+
+/// Log files of one sink that the checkpoint holds: each costs its save some 150 bytes. Beyond it those that were written
+/// least recently are forgotten, and count as foreign files with an end when a line comes for them.
+pub const FILES_KNOWN: usize = 10_000;
+
+/// A log file that nobody has written to for so long is forgotten in the same way, unless it will be rotated by its age.
+pub const FILE_IDLE: Duration = Duration::from_secs(3600);
+
+/// Rotated files of one sink that are remembered, at some 50 bytes each. Retention doesn't see what is beyond it.
+pub const FILES_ROTATED: usize = 100_000;
+
+/// Bytes of a rotated file that are compressed at a time: a millisecond here, several on a small board.
+pub const GZIP_STEP: usize = 64 * 1024;
+
+/// Compressed bytes that are written before they are synced to the disk: how long that takes grows with them.
+pub const GZIP_SYNC: usize = 2 << 20;
+
+/// After compressing, deleting or rotating a file has failed: until it is tried again.
+pub const FILES_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a file sink has to say at a time; what is beyond it is counted.
+pub const FILES_TOLD: usize = 10;

@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn a_foreign_file_of_that_name_is_left_alone() {
         let (path, bytes) = source("gzip-foreign", 1000);
-        for foreign in [&b""[..], b"something else that is longer"] {
+        let of_that_length = [&[0; 14][..], &1000_u32.to_le_bytes()].concat();
+        for foreign in [&b""[..], b"something else that is longer", &of_that_length] {
             fs::write(with(&path, ".gz"), foreign).expect("written");
             let error = Packing::begin(&path).expect_err("it isn't the same");
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);

@@ -127,12 +127,11 @@ impl Files {
         let due: Vec<_> =
             due.take(limits::FILES_OPEN).map(|(log, live)| (Rc::clone(log), old(live))).collect();
         if due.is_empty() {
-            let next =
-                self.live.values().filter_map(|live| match rotation::due_at(&self.policy, live.begun) {
-                    Some(at) if live.length > 0 => Some(at),
-                    _ => Some(idle_at(live)),
-                });
-            self.due = next.min();
+            let next = |live: &Live| match rotation::due_at(&self.policy, live.begun) {
+                Some(at) if live.length > 0 => at,
+                _ => idle_at(live),
+            };
+            self.due = self.live.values().map(next).min();
         }
         for (log, is_old) in due {
             if !is_old {

@@ -14,6 +14,9 @@ use flate2::{Compression, GzBuilder};
 use super::live::NO_LINKS;
 use crate::limits;
 
+/// How hard to try, of 9. Log lines become a seventh with 6, and only 3 % more with 4, in half the time.
+const LEVEL: u32 = 4;
+
 /// A file that is being compressed.
 #[derive(Debug)]
 pub(super) struct Packing {
@@ -73,7 +76,7 @@ impl Packing {
             OpenOptions::new().create_new(true).write(true).custom_flags(NO_LINKS).mode(0o600).open(&part)?;
         let seconds = u32::try_from(input.metadata()?.mtime()).unwrap_or_default();
         let out = Synced { file, written: 0, unsynced: 0 };
-        let out = GzBuilder::new().mtime(seconds).write(out, Compression::default());
+        let out = GzBuilder::new().mtime(seconds).write(out, Compression::new(LEVEL));
         let buffer = vec![0; limits::GZIP_STEP].into_boxed_slice();
         Ok(Some(Self { source: source.to_owned(), part, packed, input, out, buffer }))
     }
@@ -222,7 +225,8 @@ mod tests {
     #[test]
     fn a_foreign_file_of_that_name_is_left_alone() {
         let (path, bytes) = source("gzip-foreign", 1000);
-        for foreign in [&b""[..], b"something else that is longer"] {
+        let of_that_length = [&[0; 14][..], &1000_u32.to_le_bytes()].concat();
+        for foreign in [&b""[..], b"something else that is longer", &of_that_length] {
             fs::write(with(&path, ".gz"), foreign).expect("written");
             let error = Packing::begin(&path).expect_err("it isn't the same");
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);

@@ -54,16 +54,17 @@ impl History {
         let name =
             ["{container}.log", "all.log", "{project}/{container}", "{container}"][chance.below(4) as usize];
         let template = Template::parse(&format!("{}/{name}", folder.display())).expect("a template");
+        let keeps = seed.is_multiple_of(4);
         let mut some = |value: u64| Some(value).filter(|_| !chance.is(3));
         let policy = Policy {
             rotate_size: some(100),
             rotate_age: some(30).map(Duration::from_secs),
             compress: some(1).is_some(),
-            keep_files: some(2).filter(|_| seed.is_multiple_of(4)).map(|most| most as usize),
-            keep_size: some(500).filter(|_| seed.is_multiple_of(4)),
+            keep_files: some(2).filter(|_| keeps).map(|most| most as usize),
+            keep_size: some(500).filter(|_| keeps),
             keep_age: None,
         };
-        let moves = chance.is(3) && !seed.is_multiple_of(4);
+        let moves = chance.is(3) && !keeps;
         let files = Files::open(template.clone(), policy.clone(), vec![], at(0)).expect("files");
         Self {
             sources: SOURCES.map(source).to_vec(),

@@ -63,7 +63,7 @@ fn text(folder: &Path) -> String {
 fn source(name: &str) -> Rc<Source> {
     let mut id = [0; 32];
     for (at, byte) in name.bytes().enumerate() {
-        id[at % 32] ^= byte;
+        id[at % 32] ^= byte; // names of tests are short
     }
     Rc::new(Source { id: ContainerId::from(id), name: name.to_owned(), fields: Vec::new() })
 }

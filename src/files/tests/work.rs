@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
 use super::*;
+use crate::files::live::Live;
 use crate::limits;
 
 const NONE: Policy = Policy {
@@ -94,7 +95,7 @@ fn the_age_of_a_file_outlasts_us() {
     let made = |text: &str| fs::write(folder.join("x"), text).expect("written");
     made("1\n");
     let now = Timestamp { seconds: 0, nanos: 0 };
-    let born = folder.join("x").metadata().and_then(|meta| meta.created()).map(super::super::live::timestamp);
+    let born = folder.join("x").metadata().and_then(|meta| meta.created()).map(crate::files::live::timestamp);
     let Ok(born) = born else { return }; // not told by this file system
     let later = Timestamp { seconds: born.seconds + 99, ..now };
     let mut files = Files::open(template, policy, vec![], later).expect("files");
@@ -210,6 +211,25 @@ fn files_that_nobody_writes_to_are_forgotten_and_known_again() {
 }
 
 #[test]
+fn no_more_files_are_known_than_the_checkpoint_may_hold() {
+    let folder = folder("known");
+    let mut files = open(&folder, "{container}", &NONE, vec![], 0);
+    let sources: Vec<_> = (0..=limits::FILES_KNOWN).map(|number| source(&number.to_string())).collect();
+    for some in sources.chunks(1000) {
+        files.prepare(some.iter().map(|source| (source, 2)), at(0)).expect("prepared");
+        files.saved();
+        files.write(&some[0], b"1\n").expect("written");
+        files.settle();
+    }
+    assert!(files.marks().count() <= limits::FILES_KNOWN && files.routes.len() <= limits::FILES_KNOWN);
+    assert!(!files.prepare([(&sources[limits::FILES_KNOWN], 2)], at(0)).expect("prepared"));
+    assert!(files.prepare([(&sources[0], 2)], at(0)).expect("prepared"), "it must be saved again");
+    files.write(&sources[0], b"2\n").expect("written");
+    assert_eq!(fs::read_to_string(folder.join("0")).expect("a file"), "1\n2\n");
+    let _ = fs::remove_dir_all(folder); // it has many files
+}
+
+#[test]
 fn a_file_that_was_moved_away_is_written_until_the_signal() {
     let folder = folder("moved");
     let mut files = open(&folder, "{container}", &NONE, vec![], 0);
@@ -245,16 +265,75 @@ fn a_signal_in_the_middle_of_a_batch_waits_for_its_end() {
 }
 
 #[test]
-fn a_file_that_was_deleted_or_cut_goes_on_whole() {
+fn a_file_that_was_deleted_is_made_anew() {
     let folder = folder("deleted");
     let mut files = open(&folder, "{container}", &NONE, vec![], 0);
-    batch(&mut files, &[("a", "1\n"), ("b", "1\n")], 0);
+    batch(&mut files, &[("a", "1\n")], 0);
     fs::remove_file(folder.join("a")).expect("removed");
-    File::options().write(true).open(folder.join("b")).expect("there").set_len(1).expect("cut");
-    assert!(files.prepare([(&source("a"), 2), (&source("b"), 2)], at(0)).expect("prepared"));
-    let marks = batch(&mut files, &[("a", "2\n"), ("b", "2\n")], 0);
-    assert_eq!(text(&folder), "2\n1\n2\n");
-    assert_eq!(marks.iter().map(|mark| mark.length).sum::<u64>(), 6);
+    assert!(files.prepare([(&source("a"), 2)], at(0)).expect("prepared"));
+    assert!(files.take_notices()[0].contains("a was deleted"));
+    batch(&mut files, &[("a", "2\n")], 0);
+    assert_eq!(text(&folder), "2\n");
+}
+
+#[test]
+fn a_file_that_was_cut_goes_on_whole_and_is_saved_as_that() {
+    let folder = folder("cut");
+    let mut files = open(&folder, "{container}", &NONE, vec![], 0);
+    batch(&mut files, &[("a", "1\n"), ("a", "2\n")], 0);
+    let cut = || File::options().write(true).open(folder.join("a")).expect("there").set_len(3).expect("cut");
+    for close in [false, true] {
+        cut();
+        if close {
+            files.live.values_mut().for_each(Live::close);
+            files.open.clear();
+        }
+        assert!(files.prepare([(&source("a"), 2)], at(0)).expect("prepared"));
+        assert_eq!(files.marks().next().map(|mark| mark.length), Some(4));
+        assert_eq!(batch(&mut files, &[("a", "3\n")], 0)[0].length, 6);
+        assert_eq!(text(&folder), "1\n2\n3\n");
+    }
+}
+
+#[test]
+fn nothing_is_rotated_in_the_midst_of_a_batch() {
+    let folder = folder("amid");
+    let policy = Policy { rotate_size: Some(4), rotate_age: Some(Duration::from_secs(1)), ..NONE };
+    let mut files = open(&folder, "x", &policy, vec![], 0);
+    let a = source("a");
+    files.prepare([(&a, 8)], at(0)).expect("prepared");
+    files.write(&a, b"1\n2").expect("written");
+    work(&mut files, 10);
+    files.prepare([(&a, 8)], at(10)).expect("prepared again, as after an error");
+    files.write(&a, b"34\n56\n").expect("written");
+    assert_eq!(names(&folder), ["x"]);
+    files.settle();
+    work(&mut files, 10);
+    assert_eq!(names(&folder), ["x.20961002T070650.000Z"]);
+}
+
+#[test]
+fn a_name_that_is_taken_is_left_alone() {
+    let folder = folder("taken");
+    let policy = Policy { rotate_size: Some(2), ..NONE };
+    let mut files = open(&folder, "x", &policy, vec![], 0);
+    for name in ["x.20961002T070640.000Z", "x.20961002T070640.001Z.gz", "x.20961002T070640.002Z.gz.part"] {
+        fs::create_dir(folder.join(name)).expect("a folder in the way");
+    }
+    batch(&mut files, &[("a", "1\n")], 0);
+    batch(&mut files, &[("a", "2\n")], 0);
+    assert_eq!(names(&folder), ["x.20961002T070640.003Z", "x"]);
+}
+
+#[test]
+fn what_is_left_of_compressing_is_removed_and_nothing_else() {
+    let folder = folder("left");
+    let left = ["x.log.20961002T070640.000Z.gz.part", "y.20961002T070640.000Z.gz.part", "x.log.gz.part"];
+    for name in left {
+        fs::write(folder.join(name), "").expect("written");
+    }
+    open(&folder, "{container}.log", &NONE, vec![], 0);
+    assert_eq!(left.map(|name| folder.join(name).exists()), [false, true, true]);
 }
 
 #[test]

@@ -281,6 +281,71 @@ pub const SOAK_COUNTS: Duration = Duration::from_secs(2);
 /// `docklog soak`: time for docklog to end after SIGTERM. It promises one second; a busy machine may need more.
 pub const SOAK_END: Duration = Duration::from_secs(5);
 
+/// Longest line of an entry for Loki, which refuses longer ones by default (`max_line_size`). Lines are no longer, either;
+/// but one that must be escaped is, and leaves in parts.
+pub const LOKI_LINE: usize = 256 * 1024;
+
+/// Bytes of what each entry for Loki says of its container; what doesn't fit is left out. Loki refuses entries that have more
+/// than 64 KiB of structured metadata, and a container chooses the values of its labels.
+pub const LOKI_METADATA: usize = 32 * 1024;
+
+/// Fields of that. Loki refuses entries that have more than 128.
+pub const LOKI_FIELDS: usize = 100;
+
+/// Containers whose last times for Loki are known. Beyond it all are forgotten; it costs a duplicate only where an
+/// engine stamps the lines before and after that alike.
+pub const LOKI_CLOCKS: usize = 4096;
+
+/// Names: what is read of /etc/hosts and of /etc/resolv.conf at a lookup. A hosts file of entries made by people has a few KB; one with
+/// a block list has megabytes, and its own entries stand first.
+pub const NAMES_FILE: u64 = 256 * 1024;
+
+/// Names: the longest datagram from a nameserver that is read, and what it is told where it may send more than 512 bytes
+/// (`options edns0`). Longer ones would be cut into fragments on their way.
+pub const NAMES_PACKET: usize = 1232;
+
+/// Names: nameservers that are asked, as in resolv.conf(5).
+pub const NAMES_SERVERS: usize = 3;
+
+/// Names: search domains that are tried. Clusters have three to six.
+pub const NAMES_SEARCH: usize = 8;
+
+/// Names: the most dots that `ndots` can ask for, as in resolv.conf(5).
+pub const NAMES_DOTS: usize = 15;
+
+/// Names: how long an answer is awaited unless resolv.conf says otherwise, and the most that it can say (resolv.conf(5)).
+pub const NAMES_TIMEOUT: Duration = Duration::from_secs(5);
+/// See [`NAMES_TIMEOUT`].
+pub const NAMES_TIMEOUT_MOST: Duration = Duration::from_secs(30);
+
+/// Names: how often each nameserver is asked unless resolv.conf says otherwise, and the most that it can say (resolv.conf(5)).
+pub const NAMES_ATTEMPTS: u32 = 2;
+/// See [`NAMES_ATTEMPTS`].
+pub const NAMES_ATTEMPTS_MOST: u32 = 5;
+
+/// Names: once there are addresses of one family, those of the other are awaited for so long. RFC 8305 thinks of 50 ms;
+/// nobody is in a hurry here, and a distant nameserver may have to ask around.
+pub const NAMES_OTHER_FAMILY: Duration = Duration::from_millis(250);
+
+/// Names: aliases (CNAME) that are followed in an answer. Real ones have two or three; a loop has no end.
+pub const NAMES_CHAIN: usize = 16;
+
+/// Names: addresses of a name that are kept. Nobody would try more of them in a row.
+pub const NAMES_ADDRESSES: usize = 16;
+
+/// Names: what a lookup has found holds at least so long, whatever the nameserver says: a TTL of 0 must not mean a lookup
+/// per connection.
+pub const NAMES_HOLD_LEAST: Duration = Duration::from_secs(1);
+
+/// Names: and at the most so long. Docker's own nameserver says ten minutes, but a container made anew has a new address at once.
+pub const NAMES_HOLD_MOST: Duration = Duration::from_secs(60);
+
+/// Names: what went wrong with a lookup: so many different things are told, and so many characters of what a name or a system call
+/// says.
+pub const NAMES_TOLD: usize = 6;
+/// See [`NAMES_TOLD`].
+pub const NAMES_TEXT: usize = 300;
+
 /// Bytes of a log file's name: the system takes 255, and what a rotated one bears at its end must have room.
 pub const FILE_NAME: usize = 220;
 
@@ -303,10 +368,10 @@ pub const FILES_KNOWN: usize = 10_000;
 /// A log file that nobody has written to for so long is forgotten in the same way, unless it will be rotated by its age.
 pub const FILE_IDLE: Duration = Duration::from_secs(3600);
 
-/// Rotated files of one sink that are remembered, at some 50 bytes each. Retention doesn't see what is beyond it.
+/// Rotated files of one sink that are remembered, at 32 bytes each. Retention doesn't see what is beyond it.
 pub const FILES_ROTATED: usize = 100_000;
 
-/// Bytes of a rotated file that are compressed at a time: a millisecond here, several on a small board.
+/// Bytes of a rotated file that are compressed at a time: some two milliseconds.
 pub const GZIP_STEP: usize = 64 * 1024;
 
 /// Compressed bytes that are written before they are synced to the disk: how long that takes grows with them.
@@ -317,3 +382,44 @@ pub const FILES_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a file sink has to say at a time; what is beyond it is counted.
 pub const FILES_TOLD: usize = 10;
+
+/// Time for a TCP connection to a receiver, per address: two lost packets (1 s and 2 s until they are sent again) and slow
+/// answers fit in; behind a firewall that answers nothing, the next address gets its chance.
+pub const PUSH_DIAL: Duration = Duration::from_secs(5);
+
+/// A connection to a receiver that has been idle for longer isn't used again: firewalls forget those that are silent, without
+/// a word, and the request would find that out only when its time is over.
+pub const PUSH_KEPT: Duration = Duration::from_secs(60);
+
+/// Longest pause that a receiver can ask for (Retry-After): what it has said before it was mended is soon looked at again.
+pub const PUSH_LATER: Duration = Duration::from_secs(5 * 60);
+
+/// A sink that takes nothing is told about so often at the most, where a receiver takes turns between taking and refusing.
+pub const PUSH_TOLD: Duration = Duration::from_secs(60);
+
+/// Of an answer's body so much is looked at. Loki names ten of the lines that it has ignored before it says how many they were.
+pub const PUSH_ANSWER: usize = 8 * 1024;
+
+/// Of the rest so much is read, to keep the connection for the next request; with more to come it is closed.
+pub const PUSH_DRAIN: usize = 64 * 1024;
+
+/// Longest head of an answer, and most headers in it. It is also what hyper buffers.
+pub const PUSH_HEAD: usize = 16 * 1024;
+/// See [`PUSH_HEAD`].
+pub const PUSH_HEADERS: usize = 100;
+
+/// Characters of a receiver's words in a message.
+pub const PUSH_REASON: usize = 300;
+
+/// What an encrypted connection holds of a request: four TLS records, so that a write to the socket is worth its while.
+pub const PUSH_ENCRYPTED: usize = 64 * 1024;
+
+/// TLS sessions remembered for a target, to shorten the next handshake; it has one connection.
+pub const PUSH_SESSIONS: usize = 2;
+
+/// Steps of one sink in a turn, before the others and the logs go on.
+pub const PUSH_STEPS: usize = 32;
+
+/// How hard bodies are compressed, of gzip's levels 1 to 9: the loop stands still for it. 256 KiB of JSON lines become 48 KB in
+/// 0.7 ms (level 3: 37 KB in 1.6 ms; 6: 35 KB in 3 ms).
+pub const PUSH_LEVEL: u32 = 1;

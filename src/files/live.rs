@@ -10,7 +10,7 @@ use docklog_protocol::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::FileMark;
+use crate::core::checkpoint::FileMark;
 
 /// A path of ours is no link, for whoever could make one could have us write anywhere; and opening what turns out to be a
 /// pipe or a device must not block.

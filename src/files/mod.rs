@@ -69,7 +69,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ use self::retention::Archive;
 use self::rotation::Stamp;
 use self::template::Template;
 use self::told::Told;
+use crate::core::checkpoint::FileMark;
 use crate::core::source::Source;
 use crate::limits;
 
@@ -100,19 +101,6 @@ pub struct Policy {
     pub keep_size: Option<u64>,
     /// Age of its last line at which a rotated file is deleted.
     pub keep_age: Option<Duration>,
-}
-
-/// A file that lines go to, and how much of it is settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileMark {
-    /// Where it stands, unless it was moved.
-    pub path: PathBuf,
-    /// Its device and inode number: which file it is.
-    pub device: u64,
-    /// See `device`.
-    pub inode: u64,
-    /// Bytes that hold settled lines.
-    pub length: u64,
 }
 
 /// The files of a sink.

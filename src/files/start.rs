@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 use docklog_protocol::Timestamp;
 
-use super::FileMark;
 use super::gzip::remove_if_there;
 use super::live::{Live, timestamp};
 use super::retention::Kept;
 use super::rotation::{Form, Rotated, Stamp};
 use super::template::Template;
 use super::told::Told;
+use crate::core::checkpoint::FileMark;
 use crate::limits;
 
 /// Endings of files that hold no lines as we wrote them.

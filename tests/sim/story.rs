@@ -270,7 +270,6 @@ impl Outcome {
         self.stderr.lines().filter(|line| line.contains(what)).count()
     }
 
-    /// Requests whose line holds this.
     /// One of the counts that were told last, on SIGUSR2.
     #[track_caller]
     pub fn count(&self, name: &str) -> u64 {
@@ -279,6 +278,7 @@ impl Outcome {
         counts[name].as_u64().unwrap()
     }
 
+    /// Requests whose line holds this.
     pub fn requests(&self, what: &str) -> usize {
         self.machine.machine().engine.requests.iter().filter(|(_, line)| line.contains(what)).count()
     }

@@ -135,3 +135,35 @@ fn sinks_choose_their_containers_and_channels() {
     let of = |name: &str| outcome.given().iter().filter(|line| line.container == name).count();
     assert_eq!((of("c0"), of("d0"), of("c1"), of("c3")), (0, 28, 58, 58));
 }
+
+#[test]
+fn a_reload_leaves_the_sinks_as_they_are_and_says_that_a_restart_is_needed() {
+    let mut story = Story::calm(Dialect::Docker28)
+        .args(&["--tail", "all", "-o", "auto"])
+        .configured("[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"file\"\npath = \"/b\"\n");
+    for name in NAMES {
+        story.machine.run(plain(name));
+        writes(&mut story.machine, name, 100, 9_000, 50);
+    }
+    story
+        .machine
+        .at(3_000, "one sink less", |m| m.reload_signal("[[sink]]\ntype = \"stdout\"\nformat = \"raw\"\n"));
+    let text = "[[sink]]\ntype = \"stdout\"\n".to_owned() + &TWO_FILES;
+    story.machine.at(5_000, "one more", move |m| m.reload_signal(&text));
+    story.machine.at(7_000, "none", |m| m.reload_signal("[limits]\nmemory = \"1MiB\"\n"));
+    let outcome = story.run_for(10_000);
+    assert_eq!(
+        outcome.said("nothing has changed; a restart is needed for sink.type"),
+        2,
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(
+        outcome.said("limits.memory changed; a restart is needed for sink.type"),
+        1,
+        "{}",
+        outcome.stderr
+    );
+    outcome.assert_all();
+    outcome.of_sink(1).assert_all();
+}

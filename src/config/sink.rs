@@ -295,3 +295,112 @@ fn batch(values: &Values) -> Result<(usize, Duration), String> {
         _ => Err(format!("sink.batch_size: {} bytes at the most", limits::BATCH_MOST)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Settings, file};
+    use super::*;
+    use crate::cli::args;
+
+    fn sinks(text: &str, typed: &[&str], around: &Surroundings) -> Result<Vec<Sink>, String> {
+        let file = file::parse(Path::new("d.toml"), text)?;
+        Ok(Settings::new(&args::parse(typed)?, &file, around)?.sinks)
+    }
+
+    #[test]
+    fn a_table_makes_a_sink() {
+        let text = "[[sink]]\ntype = \"stdout\"\non_full = \"drop\"\n\
+                    [[sink]]\ntype = \"file\"\nname = \"all\"\npath = \"/var/log/{container}.log\"\nformat = \"raw\"\n\
+                    [[sink]]\ntype = \"http\"\nurl = \"http://h/x\"\nformat = \"otlp\"\nbatch_size = \"1KiB\"\nchannels = [\"stderr\"]\n";
+        let sinks = sinks(text, &[], &Surroundings::default()).expect("three sinks");
+        let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
+        assert_eq!(names, ["stdout", "all", "http"]);
+        let rules: Vec<_> =
+            sinks.iter().map(|sink| (sink.rules.drops, sink.rules.sorts, sink.rules.batches)).collect();
+        let batches = Some((1024, Duration::from_secs(1)));
+        assert_eq!(rules, [(true, false, None), (false, true, None), (false, false, batches)]);
+        assert!(matches!(sinks[1].encoder, Encoder::Raw(_)) && matches!(sinks[2].encoder, Encoder::Otlp(_)));
+        assert!(!sinks[2].rules.stdout && sinks[2].rules.stderr && sinks[0].rules.stdout);
+    }
+
+    #[test]
+    fn without_tables_output_says_where_lines_go() {
+        for (typed, name) in
+            [(&[][..], "stdout"), (&["--output-file", "/f"], "file"), (&["--journal"], "journal")]
+        {
+            let sinks = sinks("", typed, &Surroundings::default()).expect("one sink");
+            assert_eq!((sinks.len(), sinks[0].name.as_str()), (1, name));
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_table_the_key_and_what_is_wrong() {
+        for (text, typed, told) in [
+            ("[[sink]]", &[][..], "d.toml:1: [[sink]]: sink.type is missing: stdout, file, journal or http"),
+            ("[sink]\ntype = \"file\"", &[], "expected a table for each sink, [[sink]], not a table"),
+            (
+                "[[sink]]\ntipe = \"file\"",
+                &[],
+                "d.toml:2: sink.tipe: there is no such key; did you mean sink.type?",
+            ),
+            ("[[sink]]\ntype = \"file\"", &[], "sink.path is missing"),
+            (
+                "[[sink]]\ntype = \"file\"\npath = \"a.log\"",
+                &[],
+                "sink.path: expected a path from the root on",
+            ),
+            ("[[sink]]\ntype = \"http\"", &[], "sink.url is missing"),
+            (
+                "[[sink]]\ntype = \"http\"\nurl = \"ftp://h\"",
+                &[],
+                "sink.url: a URL begins with http:// or https://",
+            ),
+            ("[[sink]]\ntype = \"http\"\nurl = \"http://h\"\nuser = \"u\"", &[], "belong together"),
+            (
+                "[[sink]]\ntype = \"http\"\nurl = \"http://h\"\ntenant = \"t\"",
+                &[],
+                "sink.tenant is for the format loki",
+            ),
+            (
+                "[[sink]]\ntype = \"http\"\nurl = \"http://h\"\nbatch_size = \"9MiB\"",
+                &[],
+                "bytes at the most",
+            ),
+            (
+                "[[sink]]\ntype = \"http\"\nurl = \"http://h\"\ntoken_file = \"/nowhere\"",
+                &[],
+                "sink.token_file: /nowhere: No such file",
+            ),
+            (
+                "[[sink]]\ntype = \"stdout\"\nurl = \"http://h\"",
+                &[],
+                "sink.url is for sinks of type http, this is stdout",
+            ),
+            ("[[sink]]\ntype = \"stdout\"\nformat = \"loki\"", &[], "loki isn't a format of stdout"),
+            (
+                "[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"stdout\"",
+                &[],
+                "d.toml:3: [[sink]]: there is another sink stdout: give each a name",
+            ),
+            (
+                "[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"stdout\"\nname = \"b\"",
+                &[],
+                "stdout is taken by another sink",
+            ),
+            (
+                "[[sink]]\ntype = \"stdout\"",
+                &["--output-file", "f"],
+                "--output-file: with [[sink]] tables, each of them says",
+            ),
+            ("[limits]\nmemory = \"1KiB\"", &[], "limits.memory: expected 512 KiB or more"),
+        ] {
+            let error = sinks(text, typed, &Surroundings::default()).expect_err(text);
+            assert!(error.contains(told), "{text}: {error}");
+        }
+        let many = "[[sink]]\ntype = \"journal\"\n".repeat(limits::SINKS + 1);
+        let error = sinks(&many, &[], &Surroundings::default()).expect_err("too many");
+        assert!(error.contains("there are more than 16"), "{error}");
+    }
+}

@@ -74,6 +74,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use docklog_protocol::{ContainerId, Timestamp};
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use self::gzip::Packing;
@@ -206,7 +207,7 @@ impl Files {
     /// after rotating what is due. True if the checkpoint must be saved before a byte of them is written.
     ///
     /// # Errors
-    /// Those of open(2), with the path: to be tried again after a while, as the whole.
+    /// Those of open(2), with the path; `ResourceBusy` if descriptors ran out. To be tried again after a while, as a whole.
     pub fn prepare<'a>(
         &mut self,
         runs: impl IntoIterator<Item = (&'a Rc<Source>, usize)>,
@@ -284,7 +285,7 @@ impl Files {
         self.look_for_moved();
     }
 
-    /// From now on this holds.
+    /// From now on this holds. What was rotated before is not compressed for it until the next start.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
         (self.crowded, self.due) = (true, Some(self.now));
@@ -455,7 +456,12 @@ fn unprepared(log: &Path) -> io::Error {
     io::Error::other(format!("{}: it wasn't prepared", log.display()))
 }
 
-/// The same error, and which file it is about.
+/// The same error, and which file it is about. That descriptors ran out will pass.
 fn with_path(log: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", log.display()))
+    const DESCRIPTORS: [i32; 2] = [Errno::EMFILE as i32, Errno::ENFILE as i32];
+    let kind = match error.raw_os_error() {
+        Some(code) if DESCRIPTORS.contains(&code) => io::ErrorKind::ResourceBusy,
+        _ => error.kind(),
+    };
+    io::Error::new(kind, format!("{}: {error}", log.display()))
 }

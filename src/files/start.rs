@@ -71,8 +71,8 @@ fn cut(mark: &FileMark, path: &Path, now: Timestamp, told: &mut Told) -> io::Res
             live.length,
             mark.length
         ));
+        live.end_line().map_err(fail)?;
     }
-    live.end_line().map_err(fail)?;
     Ok(Some(live))
 }
 

@@ -88,6 +88,18 @@ fn a_file_is_rotated_when_it_is_old_even_if_nobody_writes() {
 }
 
 #[test]
+fn the_age_of_a_file_counts_from_its_first_line_on() {
+    let folder = folder("age-empty");
+    let policy = Policy { rotate_age: Some(Duration::from_secs(100)), ..NONE };
+    let mut files = open(&folder, "x", &policy, vec![], 0);
+    batch(&mut files, &[("a", "1\n")], 50);
+    work(&mut files, 149);
+    assert_eq!(names(&folder), ["x"]);
+    work(&mut files, 150);
+    assert_ne!(names(&folder), ["x"]);
+}
+
+#[test]
 fn the_age_of_a_file_outlasts_us() {
     let folder = folder("age-kept");
     let policy = Policy { rotate_age: Some(Duration::from_secs(100)), ..NONE };

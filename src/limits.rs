@@ -59,6 +59,9 @@ pub const SOCKET_BYTES: usize = 200_000;
 /// Descriptors that aren't sessions: discovery, inspects, outlets, epoll, files; and what our own HTTP needs.
 pub const OTHER_DESCRIPTORS: usize = 72 + HTTP_CONNECTIONS;
 
+/// The same for each sink: its files, or its connection and a look-up.
+pub const SINK_DESCRIPTORS: usize = FILES_OPEN + 4;
+
 /// Connections opened per turn: 1,000 streams must not come as one storm.
 pub const OPENS_PER_TURN: usize = 64;
 

@@ -96,7 +96,8 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
 
 /// No more streams than descriptors.
 fn within_limits(mut settings: Settings) -> Settings {
-    settings.rules.max_streams = settings.rules.max_streams.min(host::room());
+    let sinks = settings.sinks.iter().filter(|sink| sink.destination.opens_more()).count();
+    settings.rules.max_streams = settings.rules.max_streams.min(host::room(sinks));
     settings
 }
 

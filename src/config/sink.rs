@@ -29,6 +29,15 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// True if it opens descriptors while docklog runs.
+    pub fn opens_more(&self) -> bool {
+        match self {
+            Self::File(template, _) => template.single().is_none(),
+            Self::Http(_) => true,
+            Self::Stdout | Self::Journal => false,
+        }
+    }
+
     /// True if it is the same place.
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {

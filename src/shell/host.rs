@@ -135,14 +135,17 @@ fn wall() -> Timestamp {
     Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for.
-pub fn room() -> usize {
+/// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for beside so many sinks.
+pub fn room(sinks: usize) -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return usize::MAX };
     let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft, // there are fewer streams then, no more
     };
-    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(limits::OTHER_DESCRIPTORS).max(1)
+    usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(limits::OTHER_DESCRIPTORS + sinks * limits::SINK_DESCRIPTORS)
+        .max(1)
 }
 
 impl Host {

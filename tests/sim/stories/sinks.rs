@@ -148,7 +148,7 @@ fn a_reload_leaves_the_sinks_as_they_are_and_says_that_a_restart_is_needed() {
     story
         .machine
         .at(3_000, "one sink less", |m| m.reload_signal("[[sink]]\ntype = \"stdout\"\nformat = \"raw\"\n"));
-    let text = "[[sink]]\ntype = \"stdout\"\n".to_owned() + &TWO_FILES;
+    let text = "[[sink]]\ntype = \"stdout\"\n".to_owned() + TWO_FILES;
     story.machine.at(5_000, "one more", move |m| m.reload_signal(&text));
     story.machine.at(7_000, "none", |m| m.reload_signal("[limits]\nmemory = \"1MiB\"\n"));
     let outcome = story.run_for(10_000);

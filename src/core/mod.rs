@@ -439,7 +439,7 @@ impl Core {
 
     /// Lines have been read, and the sinks get their turn: what was read since the last call is theirs.
     pub fn end_epoch(&mut self) {
-        let begun = self.sinks.end_epoch(&self.rules.sinks, self.progress.open());
+        let begun = self.sinks.end_epoch(&self.rules.sinks, self.progress.open(), self.memory.limit());
         if begun || !self.moved.is_empty() {
             self.note_places(begun);
             self.settle_places();

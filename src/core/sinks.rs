@@ -58,6 +58,13 @@ impl SinkRules {
         }
     }
 
+    /// A batch of so many bytes is closed. A sink that may lose lines has room for another one then, within its share of this budget:
+    /// else it would lose some to a receiver that takes all at once.
+    fn large(&self, limit: usize) -> usize {
+        let size = self.batches.map_or(limits::BATCH, |(size, _)| size);
+        if self.drops { size.min(limit / limits::SHARE / 2) } else { size }
+    }
+
     fn wants_container(&self, facts: &Facts<'_>) -> bool {
         !matches!(self.selection.judge(facts), Verdict::Left(_))
     }
@@ -198,12 +205,12 @@ impl Sinks {
     }
 
     /// The epoch ends. True if a batch began in it.
-    pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch) -> bool {
+    pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch, limit: usize) -> bool {
         self.fresh = 0;
         let mut begun = false;
         for (sink, rules) in self.all.iter_mut().zip(rules) {
             begun |= !sink.open.is_empty() && sink.open.epoch == epoch;
-            if sink.open.size() >= rules.batches.map_or(limits::BATCH, |(size, _)| size) {
+            if sink.open.size() >= rules.large(limit) {
                 sink.close();
             }
         }
@@ -352,6 +359,42 @@ impl Sink {
         if self.open.is_empty() {
             self.open.epoch = epoch;
             self.since = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docklog_protocol::{ContainerId, Stamp};
+
+    use super::*;
+
+    #[test]
+    fn a_sink_whose_receiver_takes_all_at_once_loses_nothing_however_small_the_budget_is() {
+        let source =
+            Rc::new(Source { id: ContainerId::from([1; 32]), name: "web".to_owned(), fields: Vec::new() });
+        for (limit, size) in
+            [(limits::MEMORY_LEAST, 256 << 10), (1 << 20, 256 << 10), (4 << 20, limits::BATCH_MOST)]
+        {
+            let batches = Some((size, Duration::from_secs(60)));
+            let rules = [SinkRules { drops: true, batches, ..SinkRules::of_all("far") }];
+            let wanted = Wanted(1);
+            let mut sinks = Sinks::new(1);
+            for epoch in 0..1_000 {
+                for _ in 0..20 {
+                    let (sinks, now, ahead) = (&mut sinks, Mono::default(), &mut Vec::new());
+                    let mut hand =
+                        Hand { sinks, rules: &rules, wanted, ahead, source: &source, epoch, now, limit };
+                    let stamp = Stamp::parse("2026-11-23T20:16:07.000000000Z");
+                    let line = Line { channel: Channel::Stdout, stamp, text: &[b'x'; 200], segment: None };
+                    assert_eq!(hand.line(&line), (true, 0), "budget {limit}, batches of {size}");
+                }
+                sinks.end_epoch(&rules, epoch, limit);
+                while let Some(batch) = sinks.take(0, &rules[0], Mono::default(), false) {
+                    sinks.give_back(0, batch, 0);
+                }
+            }
+            assert!(sinks.figures(0).lines == 20_000 && sinks.held(0) < size);
         }
     }
 }

@@ -30,6 +30,7 @@ fn encode(bencher: Bencher<'_, '_>, text: Text, encoder: fn(Look) -> Encoder, lo
             let channel = if number % 10 == 9 { Channel::Stderr } else { Channel::Stdout };
             encoder.encode(&source, &Line { channel, stamp, text: &bytes, segment: None }, &mut out);
         }
+        encoder.seal(&mut out);
         black_box(out.len())
     });
 }
@@ -47,11 +48,21 @@ fn pretty(bencher: Bencher<'_, '_>, text: Text) {
 /// As on a terminal: with colours, and control characters made visible.
 #[divan::bench(args = TEXTS)]
 fn terminal(bencher: Bencher<'_, '_>, text: Text) {
-    let look = Look { timestamps: false, colour: true, visible_control: true };
+    let look = Look { colour: true, visible_control: true, ..Look::default() };
     encode(bencher, text, Encoder::pretty, look);
 }
 
 #[divan::bench(args = TEXTS)]
 fn raw(bencher: Bencher<'_, '_>, text: Text) {
     encode(bencher, text, Encoder::raw, Look::default());
+}
+
+#[divan::bench(args = TEXTS)]
+fn loki(bencher: Bencher<'_, '_>, text: Text) {
+    encode(bencher, text, |_| Encoder::loki(), Look::default());
+}
+
+#[divan::bench(args = TEXTS)]
+fn otlp(bencher: Bencher<'_, '_>, text: Text) {
+    encode(bencher, text, |_| Encoder::otlp(), Look::default());
 }

@@ -20,7 +20,7 @@ fn main() {
     let mut size = 0;
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let bytes = encode(Timestamp::default(), None, places.iter().map(|(id, place)| (*id, place)));
+        let bytes = encode(Timestamp::default(), places.iter().map(|(id, place)| (*id, place)), &[]);
         state.save(&bytes).unwrap();
         spans.push(start.elapsed());
         size = bytes.len();

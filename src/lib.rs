@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod encode;
+pub mod files;
 pub mod limits;
 pub mod push;
 pub mod shell;

@@ -14,9 +14,18 @@ pub const READ_PER_TURN: usize = 64 * 1024;
 /// no memory to be large in.
 pub const BATCH: usize = 64 * 1024;
 
-/// Log bytes held between the engine's sockets and the outlet, all streams together. When they are used up, nobody is
-/// read until the outlet has taken some.
-pub const MEMORY: usize = 2 * 1024 * 1024;
+/// The largest batch that is sent at once (`batch_size`): it is compressed in one go, while the loop stands still.
+pub const BATCH_MOST: usize = 1024 * 1024;
+
+/// Sinks at a time.
+pub const SINKS: usize = 16;
+
+/// Least that can be set for the log bytes held between the engine's sockets and the sinks (`limits.memory`): room for what one
+/// read brings, several times.
+pub const MEMORY_LEAST: usize = 512 * 1024;
+
+/// Of that, a sink that may lose lines holds one part in so many, before it loses them.
+pub const SHARE: usize = 4;
 
 /// What one stream may still read when the memory is used up by frames that were cut in two: finishing one is the only
 /// way to get memory back.
@@ -49,6 +58,9 @@ pub const SOCKET_BYTES: usize = 200_000;
 
 /// Descriptors that aren't sessions: discovery, inspects, outlets, epoll, files; and what our own HTTP needs.
 pub const OTHER_DESCRIPTORS: usize = 72 + HTTP_CONNECTIONS;
+
+/// The same for each sink: its files, or its connection and a look-up.
+pub const SINK_DESCRIPTORS: usize = FILES_OPEN + 4;
 
 /// Connections opened per turn: 1,000 streams must not come as one storm.
 pub const OPENS_PER_TURN: usize = 64;
@@ -190,6 +202,9 @@ pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
 /// From SIGTERM to the end, whatever the outlets do. Users were promised one second.
 pub const STOP: Duration = Duration::from_millis(900);
 
+/// The same where lines are sent to other machines, which need their time to answer. Below systemd's 90 s.
+pub const STOP_SENDING: Duration = Duration::from_secs(5);
+
 /// Time constant of a stream's rate: after twice as long, six sevenths of the mean are of that time.
 pub const RATE_MEAN: Duration = Duration::from_secs(5);
 
@@ -269,6 +284,108 @@ pub const SOAK_COUNTS: Duration = Duration::from_secs(2);
 /// `docklog soak`: time for docklog to end after SIGTERM. It promises one second; a busy machine may need more.
 pub const SOAK_END: Duration = Duration::from_secs(5);
 
+/// Longest line of an entry for Loki, which refuses longer ones by default (`max_line_size`). Lines are no longer, either;
+/// but one that must be escaped is, and leaves in parts.
+pub const LOKI_LINE: usize = 256 * 1024;
+
+/// Bytes of what each entry for Loki says of its container; what doesn't fit is left out. Loki refuses entries that have more
+/// than 64 KiB of structured metadata, and a container chooses the values of its labels.
+pub const LOKI_METADATA: usize = 32 * 1024;
+
+/// Fields of that. Loki refuses entries that have more than 128.
+pub const LOKI_FIELDS: usize = 100;
+
+/// Containers whose last times for Loki are known. Beyond it all are forgotten; it costs a duplicate only where an
+/// engine stamps the lines before and after that alike.
+pub const LOKI_CLOCKS: usize = 4096;
+
+/// Names: what is read of /etc/hosts and of /etc/resolv.conf at a lookup. A hosts file of entries made by people has a few KB; one with
+/// a block list has megabytes, and its own entries stand first.
+pub const NAMES_FILE: u64 = 256 * 1024;
+
+/// Names: the longest datagram from a nameserver that is read, and what it is told where it may send more than 512 bytes
+/// (`options edns0`). Longer ones would be cut into fragments on their way.
+pub const NAMES_PACKET: usize = 1232;
+
+/// Names: nameservers that are asked, as in resolv.conf(5).
+pub const NAMES_SERVERS: usize = 3;
+
+/// Names: search domains that are tried. Clusters have three to six.
+pub const NAMES_SEARCH: usize = 8;
+
+/// Names: the most dots that `ndots` can ask for, as in resolv.conf(5).
+pub const NAMES_DOTS: usize = 15;
+
+/// Names: how long an answer is awaited unless resolv.conf says otherwise, and the most that it can say (resolv.conf(5)).
+pub const NAMES_TIMEOUT: Duration = Duration::from_secs(5);
+/// See [`NAMES_TIMEOUT`].
+pub const NAMES_TIMEOUT_MOST: Duration = Duration::from_secs(30);
+
+/// Names: how often each nameserver is asked unless resolv.conf says otherwise, and the most that it can say (resolv.conf(5)).
+pub const NAMES_ATTEMPTS: u32 = 2;
+/// See [`NAMES_ATTEMPTS`].
+pub const NAMES_ATTEMPTS_MOST: u32 = 5;
+
+/// Names: once there are addresses of one family, those of the other are awaited for so long. RFC 8305 thinks of 50 ms;
+/// nobody is in a hurry here, and a distant nameserver may have to ask around.
+pub const NAMES_OTHER_FAMILY: Duration = Duration::from_millis(250);
+
+/// Names: aliases (CNAME) that are followed in an answer. Real ones have two or three; a loop has no end.
+pub const NAMES_CHAIN: usize = 16;
+
+/// Names: addresses of a name that are kept. Nobody would try more of them in a row.
+pub const NAMES_ADDRESSES: usize = 16;
+
+/// Names: what a lookup has found holds at least so long, whatever the nameserver says: a TTL of 0 must not mean a lookup
+/// per connection.
+pub const NAMES_HOLD_LEAST: Duration = Duration::from_secs(1);
+
+/// Names: and at the most so long. Docker's own nameserver says ten minutes, but a container made anew has a new address at once.
+pub const NAMES_HOLD_MOST: Duration = Duration::from_secs(60);
+
+/// Names: what went wrong with a lookup: so many different things are told, and so many characters of what a name or a system call
+/// says.
+pub const NAMES_TOLD: usize = 6;
+/// See [`NAMES_TOLD`].
+pub const NAMES_TEXT: usize = 300;
+
+/// Bytes of a log file's name: the system takes 255, and what a rotated one bears at its end must have room.
+pub const FILE_NAME: usize = 220;
+
+/// Bytes of a file sink's path template, and components in it that are made of names: no path that comes out of it is
+/// longer than the system takes (4096).
+pub const TEMPLATE: usize = 1024;
+/// See [`TEMPLATE`].
+pub const TEMPLATE_PARTS: usize = 8;
+
+/// Fixed bytes in a component of a template that has a placeholder: names need the rest.
+pub const TEMPLATE_TEXT: usize = 100;
+
+/// Log files of one sink that are open at a time. The least recently written one is closed for another.
+pub const FILES_OPEN: usize = 64;
+
+/// Log files of one sink that the checkpoint holds: each costs its save some 150 bytes. Beyond it those that were written
+/// least recently are forgotten, and count as foreign files with an end when a line comes for them.
+pub const FILES_KNOWN: usize = 10_000;
+
+/// A log file that nobody has written to for so long is forgotten in the same way, unless it will be rotated by its age.
+pub const FILE_IDLE: Duration = Duration::from_secs(3600);
+
+/// Rotated files of one sink that are remembered, at 32 bytes each. Retention doesn't see what is beyond it.
+pub const FILES_ROTATED: usize = 100_000;
+
+/// Bytes of a rotated file that are compressed at a time: some two milliseconds.
+pub const GZIP_STEP: usize = 64 * 1024;
+
+/// Compressed bytes that are written before they are synced to the disk: how long that takes grows with them.
+pub const GZIP_SYNC: usize = 2 << 20;
+
+/// After compressing, deleting or rotating a file has failed: until it is tried again.
+pub const FILES_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a file sink has to say at a time; what is beyond it is counted.
+pub const FILES_TOLD: usize = 10;
+
 /// Time for a TCP connection to a receiver, per address: two lost packets (1 s and 2 s until they are sent again) and slow
 /// answers fit in; behind a firewall that answers nothing, the next address gets its chance.
 pub const PUSH_DIAL: Duration = Duration::from_secs(5);
@@ -305,9 +422,6 @@ pub const PUSH_SESSIONS: usize = 2;
 
 /// Steps of one sink in a turn, before the others and the logs go on.
 pub const PUSH_STEPS: usize = 32;
-
-/// Longest datagram that is taken from a name server: no larger one was asked for.
-pub const PUSH_DATAGRAM: usize = 4096;
 
 /// How hard bodies are compressed, of gzip's levels 1 to 9: the loop stands still for it. 256 KiB of JSON lines become 48 KB in
 /// 0.7 ms (level 3: 37 KB in 1.6 ms; 6: 35 KB in 3 ms).

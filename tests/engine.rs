@@ -1,8 +1,8 @@
 //! Tests against real engines: private Docker daemons of several versions, started by the tests and gone with them.
 //!
-//! `.ci/engines` installs the engines. Where one is missing, its tests are reported as ignored, with the reason; with
-//! `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test runs, but that program is measured. With
-//! `DOCKLOG_LONG=1` some tests run for minutes.
+//! `.ci/engines` installs the engines, `.ci/receivers` what receivers of lines need. Where one of these is missing, its tests are
+//! reported as ignored, with the reason; with `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test
+//! runs, but that program is measured. With `DOCKLOG_LONG=1` some tests run for minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,14 +18,17 @@ mod engine {
     pub(crate) mod dockerd;
     pub(crate) mod docklog;
     pub(crate) mod image;
+    pub(crate) mod ledger;
     pub(crate) mod lines;
     pub(crate) mod measure;
+    pub(crate) mod nginx;
     pub(crate) mod oracle;
     pub(crate) mod pattern;
     pub(crate) mod processes;
     pub(crate) mod proxy;
     pub(crate) mod random;
     pub(crate) mod reaper;
+    pub(crate) mod receiver;
     pub(crate) mod sequence;
     #[path = "../sim/shape.rs"]
     pub(crate) mod shape;
@@ -35,6 +38,7 @@ use engine::bench::Bench;
 use engine::dockerd::{VERSIONS, Version};
 use engine::{cases, measure, reaper};
 use libtest_mimic::{Arguments, Trial};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Tests mostly wait, so more of them run at a time than there are cores on a small machine.
@@ -69,10 +73,20 @@ fn trials(required: bool) -> Vec<Trial> {
             eprintln!("{}: tests {}: {reason}", version.0, if required { "fail" } else { "are ignored" });
         }
     }
+    let mut told = BTreeSet::new();
+    for (name, _) in cases::ALL {
+        let Some(reason) = cases::missing(name) else { continue };
+        if told.insert(reason.clone()) {
+            eprintln!("{name} {}: {reason}", if required { "fails" } else { "is ignored" });
+        }
+    }
     let all =
         cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
-    all.map(|((name, test), (version, missing))| trial(*version, name, *test, missing.clone(), required))
-        .collect()
+    all.map(|((name, test), (version, missing))| {
+        let missing = missing.clone().or_else(|| cases::missing(name));
+        trial(*version, name, *test, missing, required)
+    })
+    .collect()
 }
 
 fn trial(
@@ -90,5 +104,5 @@ fn trial(
         test(&Bench::new(version, name));
         Ok(())
     });
-    if ignored { trial.with_kind("no engine").with_ignored_flag(true) } else { trial }
+    if ignored { trial.with_kind("not here").with_ignored_flag(true) } else { trial }
 }

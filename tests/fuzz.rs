@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 type Property = fn(&[u8]);
 
 /// All targets of `fuzz/`.
-const TARGETS: [(&str, Property); 7] = [
+const TARGETS: [(&str, Property); 8] = [
     ("session", harness::session_from),
     ("lines", harness::lines_from),
     ("bodies", harness::bodies_from),
@@ -28,6 +28,7 @@ const TARGETS: [(&str, Property); 7] = [
     ("resume", fuzzed::resume::property),
     ("admin", fuzzed::admin::property),
     ("configuration", fuzzed::configuration::property),
+    ("names", fuzzed::names::property),
 ];
 
 /// The front of a response says enough.

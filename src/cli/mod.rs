@@ -8,8 +8,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::config::keys::Name;
-use crate::config::{Destination, Settings, Surroundings};
-use crate::shell::file;
+use crate::config::sink::Destination;
+use crate::config::{Settings, Surroundings};
+use crate::files::Files;
 use crate::shell::host::{self, Host, Keeping, Lines, Reload};
 use crate::shell::journal::{self, Journal};
 use crate::shell::manager;
@@ -65,23 +66,27 @@ fn command(name: &str) -> Option<fn(Vec<OsString>) -> i32> {
 /// Takes up what an earlier run has left, and makes the loop.
 fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<Host>, String> {
     let settings = within_limits(settings);
-    let (state, saved, settled) = match &settings.state {
+    let (state, mut saved) = match &settings.state {
         Some(directory) => {
-            let (state, saved, settled) = State::open(directory)?;
-            (Some(state), saved, settled)
+            let (state, saved) = State::open(directory)?;
+            (Some(state), saved)
         }
         None => Default::default(),
     };
-    let lines = match &settings.destination {
-        Destination::Stdout => Lines::Stdout,
-        Destination::File(path) => {
-            let (file, mark, notice) = file::open(path, settled)?;
-            notice.iter().for_each(|notice| messages.push(format!("docklog: {notice}\n").as_bytes()));
-            Lines::File(path.clone(), file, mark)
-        }
-        Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
-    };
-    let host = Host::new(settings.socket.clone(), Keeping { lines, state }, reload);
+    let mut sinks = Vec::new();
+    for sink in &settings.sinks {
+        sinks.push(match &sink.destination {
+            Destination::Stdout => Lines::Stdout,
+            Destination::File(template, policy) => {
+                let settled = saved.files.remove(&sink.name).unwrap_or_default();
+                let now = Surroundings::here().now;
+                Lines::Files(Box::new(Files::open(template.clone(), policy.clone(), settled, now)?))
+            }
+            Destination::Journal => Lines::Journal(Journal::open(Path::new(journal::SOCKET))?),
+            Destination::Http(_) => Lines::Sent,
+        });
+    }
+    let host = Host::new(settings.socket.clone(), Keeping { sinks, state }, reload);
     let mut host = host.map_err(|error| format!("can't start: {error}"))?;
     settings.http.iter().try_for_each(|at| host.listen(at))?;
     let confined = sandbox::enter(settings.sandbox, &sandbox::needs(&settings))?;
@@ -91,7 +96,8 @@ fn start(settings: Settings, reload: Reload, messages: Messages) -> Result<Turn<
 
 /// No more streams than descriptors.
 fn within_limits(mut settings: Settings) -> Settings {
-    settings.rules.max_streams = settings.rules.max_streams.min(host::room());
+    let sinks = settings.sinks.iter().filter(|sink| sink.destination.opens_more()).count();
+    settings.rules.max_streams = settings.rules.max_streams.min(host::room(sinks));
     settings
 }
 

@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, TABLES};
+use super::keys::{self, KEYS, Key, SINK, TABLES};
 use super::kind::Kind;
 use super::values::{Origin, Values};
 use crate::limits;
@@ -66,6 +66,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Values, String> {
         file.root(root.get_ref());
     }
     if file.mistakes.is_empty() {
+        for (sink, line) in file.sinks {
+            file.values.add_sink(sink, Origin::File(file.path.clone(), line));
+        }
         return Ok(file.values);
     }
     let mut told: Vec<String> = file
@@ -85,6 +88,8 @@ struct File<'a> {
     /// Where its lines begin.
     lines: Vec<usize>,
     values: Values,
+    /// Those of each sink, and the line where they begin.
+    sinks: Vec<(Values, usize)>,
     /// The first of them, by line, and those of one line as they were found; and how many more there are.
     mistakes: BTreeMap<(usize, usize), String>,
     untold: usize,
@@ -95,7 +100,7 @@ impl<'a> File<'a> {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(ends).collect();
         let (values, mistakes) = (Values::default(), BTreeMap::new());
-        Self { path: path.into(), text, lines, values, mistakes, untold: 0 }
+        Self { path: path.into(), text, lines, values, sinks: Vec::new(), mistakes, untold: 0 }
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
@@ -122,6 +127,14 @@ impl<'a> File<'a> {
             let line = self.line(&name.span());
             let name = name.get_ref().as_ref();
             match value.get_ref() {
+                DeValue::Array(sinks) if name == SINK => self.sinks(sinks.iter()),
+                _ if name == SINK => {
+                    let found = kind_of(value);
+                    self.mistake(
+                        line,
+                        &format!("{SINK}: expected a table for each sink, [[{SINK}]], not {found}"),
+                    );
+                }
                 DeValue::Table(table) if TABLES.contains(&name) => self.table(name, table),
                 _ if TABLES.contains(&name) => {
                     self.mistake(
@@ -138,6 +151,24 @@ impl<'a> File<'a> {
                     };
                     self.mistake(line, &format!("{name}: there is no such table{hint}"));
                 }
+            }
+        }
+    }
+
+    /// `[[sink]]`, each with values of its own.
+    fn sinks<'t>(&mut self, sinks: impl Iterator<Item = &'t Spanned<DeValue<'t>>>) {
+        for sink in sinks {
+            let line = self.line(&sink.span());
+            match sink.get_ref() {
+                DeValue::Table(_) if self.sinks.len() == limits::SINKS => {
+                    return self.mistake(line, &format!("{SINK}: there are more than {}", limits::SINKS));
+                }
+                DeValue::Table(table) => {
+                    let outside = std::mem::take(&mut self.values);
+                    self.table(SINK, table);
+                    self.sinks.push((std::mem::replace(&mut self.values, outside), line));
+                }
+                _ => self.mistake(line, &format!("{SINK}: expected a table, not {}", kind_of(sink))),
             }
         }
     }
@@ -179,7 +210,7 @@ impl<'a> File<'a> {
         let path = key.path;
         let word = match (value.get_ref(), key.kind) {
             (DeValue::Boolean(on), Kind::Switch) => on.to_string(),
-            (DeValue::Integer(number), Kind::Number | Kind::Tail) => number.to_string(),
+            (DeValue::Integer(number), Kind::Number | Kind::Tail | Kind::Size) => number.to_string(),
             (DeValue::Integer(number), Kind::Lease | Kind::Latency) if number.to_string() == "0" => {
                 "0".to_owned()
             }
@@ -218,6 +249,8 @@ fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Switch => "true or false",
         Kind::Number => "a number, 1 or more",
+        Kind::Span => "a string such as \"10s\"",
+        Kind::Size => "a number of bytes, or a string such as \"64KiB\"",
         Kind::Text | Kind::Path => "a string",
         Kind::Host => "a string such as \"unix:///var/run/docker.sock\"",
         Kind::Listen => "a string such as \"127.0.0.1:9177\" or \"unix:/run/docklog/admin.sock\"",
@@ -325,7 +358,9 @@ mod tests {
         });
         let active: String = lines.flat_map(|line| [line, "\n"]).collect();
         let values = read(&active).unwrap_or_else(|error| panic!("{error}"));
+        let sinks: Vec<&Values> = values.sinks().map(|(sink, _)| sink).collect();
         for key in KEYS.iter().filter(|key| !key.path.is_empty()) {
+            let values = if key.table() == SINK { sinks[0] } else { &values };
             assert!(values.is_given(key.name), "{} is missing", key.path);
             if !key.default.is_empty() {
                 assert_eq!(values.words(key.name).join(","), key.default, "{}", key.path);
@@ -337,7 +372,8 @@ mod tests {
     /// The comment right before this key in the example.
     fn comment_on(key: &Key) -> String {
         let (table, short) = key.path.split_once('.').expect("a table and a key");
-        let (_, body) = EXAMPLE.split_once(&format!("\n[{table}]\n")).expect("its table");
+        let head = if table == SINK { format!("\n#[[{table}]]\n") } else { format!("\n[{table}]\n") };
+        let (_, body) = EXAMPLE.split_once(&head).expect("its table");
         let (before, _) = body.split_once(&format!("#{short} = ")).expect("its line");
         let comment = before.lines().rev().take_while(|line| line.starts_with("# "));
         comment.collect()

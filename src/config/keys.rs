@@ -45,6 +45,35 @@ pub enum Name {
     State,
     Http,
     HttpPerContainer,
+    Memory,
+    SinkType,
+    SinkName,
+    SinkContainers,
+    SinkExclude,
+    SinkProjects,
+    SinkServices,
+    SinkImages,
+    SinkChannels,
+    SinkFormat,
+    SinkTimestamps,
+    SinkOnFull,
+    SinkPath,
+    SinkRotateSize,
+    SinkRotateAge,
+    SinkKeepFiles,
+    SinkKeepSize,
+    SinkKeepAge,
+    SinkUrl,
+    SinkUser,
+    SinkPasswordFile,
+    SinkTokenFile,
+    SinkHeaders,
+    SinkTenant,
+    SinkCaFile,
+    SinkTimeout,
+    SinkBatchSize,
+    SinkBatchAge,
+    SinkCompress,
     Sandbox,
     Config,
     Host,
@@ -94,6 +123,11 @@ impl Key {
     const fn fixed(mut self) -> Self {
         self.fixed = true;
         self
+    }
+
+    /// Its table in the configuration file; empty if only the command line has it.
+    pub fn table(&self) -> &'static str {
+        self.path.split_once('.').map_or("", |(table, _)| table)
     }
 
     /// `--tail` or `read.tail`: how messages call it where nobody has set it.
@@ -205,6 +239,100 @@ pub const KEYS: &[Key] = &[
         .fixed(),
     key(Name::HttpPerContainer, Kind::Switch, "each container has metrics of its own")
         .at("http.per_container", "true"),
+    key(Name::Memory, Kind::Size, "log data held between the engine and the sinks, at the most")
+        .at("limits.memory", "4MiB"),
+    key(
+        Name::SinkType,
+        Kind::OneOf(&["stdout", "file", "journal", "http"]),
+        "what lines go to: one of several",
+    )
+    .at("sink.type", "")
+    .fixed(),
+    key(
+        Name::SinkName,
+        Kind::Text,
+        "what messages, metrics and the checkpoint call it; its type, unless set",
+    )
+    .at("sink.name", "")
+    .fixed(),
+    key(Name::SinkContainers, Kind::Patterns, "of the containers followed, only those of these names")
+        .at("sink.containers", "")
+        .fixed(),
+    key(Name::SinkExclude, Kind::Patterns, "and none of these names").at("sink.exclude", "").fixed(),
+    key(Name::SinkProjects, Kind::Patterns, "only those of these Compose projects")
+        .at("sink.projects", "")
+        .fixed(),
+    key(Name::SinkServices, Kind::Patterns, "only those of these Compose services")
+        .at("sink.services", "")
+        .fixed(),
+    key(Name::SinkImages, Kind::Patterns, "only those of these images").at("sink.images", "").fixed(),
+    key(Name::SinkChannels, Kind::AnyOf(&["stdout", "stderr"]), "of the channels read, only these")
+        .at("sink.channels", "stdout,stderr")
+        .fixed(),
+    key(
+        Name::SinkFormat,
+        Kind::OneOf(&["auto", "json", "pretty", "raw", "ndjson", "loki", "otlp"]),
+        "stdout and files: json, pretty or raw; http: ndjson, loki or otlp; auto: json, ndjson",
+    )
+    .at("sink.format", "auto")
+    .fixed(),
+    key(Name::SinkTimestamps, Kind::Switch, "the time before each line (pretty, raw)")
+        .at("sink.timestamps", "false")
+        .fixed(),
+    key(
+        Name::SinkOnFull,
+        Kind::OneOf(&["park", "drop"]),
+        "when it takes nothing for long: all wait, or it loses lines, which are counted",
+    )
+    .at("sink.on_full", "park")
+    .fixed(),
+    key(
+        Name::SinkPath,
+        Kind::Path,
+        "file: where; may hold {project}, {service}, {container}, {id}, {id_full}, {image}",
+    )
+    .at("sink.path", "")
+    .fixed(),
+    key(Name::SinkRotateSize, Kind::Size, "file: begin another when it would exceed this")
+        .at("sink.rotate_size", "")
+        .fixed(),
+    key(Name::SinkRotateAge, Kind::Span, "file: begin another when it is so old")
+        .at("sink.rotate_age", "")
+        .fixed(),
+    key(Name::SinkKeepFiles, Kind::Number, "file: rotated files kept, at the most")
+        .at("sink.keep_files", "")
+        .fixed(),
+    key(Name::SinkKeepSize, Kind::Size, "file: bytes of rotated files kept, at the most")
+        .at("sink.keep_size", "")
+        .fixed(),
+    key(Name::SinkKeepAge, Kind::Span, "file: rotated files are kept so long")
+        .at("sink.keep_age", "")
+        .fixed(),
+    key(Name::SinkUrl, Kind::Text, "http: where batches are posted to").at("sink.url", "").fixed(),
+    key(Name::SinkUser, Kind::Text, "http: user of basic authentication").at("sink.user", "").fixed(),
+    key(Name::SinkPasswordFile, Kind::Path, "http: the file that holds its password")
+        .at("sink.password_file", "")
+        .fixed(),
+    key(Name::SinkTokenFile, Kind::Path, "http: the file that holds a bearer token")
+        .at("sink.token_file", "")
+        .fixed(),
+    key(Name::SinkHeaders, Kind::Words, "http: further headers, as NAME: VALUE")
+        .at("sink.headers", "")
+        .fixed(),
+    key(Name::SinkTenant, Kind::Text, "http, loki: the tenant (X-Scope-OrgID)").at("sink.tenant", "").fixed(),
+    key(Name::SinkCaFile, Kind::Path, "http: certificates to trust (PEM), instead of the system's")
+        .at("sink.ca_file", "")
+        .fixed(),
+    key(Name::SinkTimeout, Kind::Span, "http: time for a request and its answer")
+        .at("sink.timeout", "10s")
+        .fixed(),
+    key(Name::SinkBatchSize, Kind::Size, "http: a batch is sent when it is so large")
+        .at("sink.batch_size", "256KiB")
+        .fixed(),
+    key(Name::SinkBatchAge, Kind::Span, "http: or so old").at("sink.batch_age", "1s").fixed(),
+    key(Name::SinkCompress, Kind::Switch, "http: bodies by gzip; file: rotated files")
+        .at("sink.compress", "true")
+        .fixed(),
     key(
         Name::Sandbox,
         Kind::OneOf(&["auto", "on", "off"]),
@@ -227,8 +355,12 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The tables of the configuration file, in the order of the example.
-pub const TABLES: [&str; 9] =
-    ["engine", "include", "exclude", "select", "read", "output", "state", "http", "sandbox"];
+pub const TABLES: [&str; 11] = [
+    "engine", "include", "exclude", "select", "read", "output", "state", "http", "limits", "sink", "sandbox",
+];
+
+/// The table that may be there several times.
+pub const SINK: &str = "sink";
 
 /// The entry of this setting.
 pub fn of(name: Name) -> &'static Key {

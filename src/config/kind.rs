@@ -32,6 +32,10 @@ pub enum Kind {
     Lease,
     /// How long a line may wait: a short span, or 0.
     Latency,
+    /// A span of time, and not none.
+    Span,
+    /// Bytes, and not none.
+    Size,
     /// A point in time.
     Moment,
     /// How many lines, or all.
@@ -70,6 +74,8 @@ impl Kind {
             Self::Listen => word.parse::<Listen>().map(drop),
             Self::Lease => lease(word).map(drop),
             Self::Latency => latency(word).map(drop),
+            Self::Span => span(word).map(drop),
+            Self::Size => size(word).map(drop),
             Self::Moment => moment::parse(word, Timestamp::default()).map(drop),
             Self::Tail => tail(word).map(drop),
             Self::Patterns => Pattern::parse(word).map(drop),
@@ -154,6 +160,40 @@ pub fn latency(word: &str) -> Result<Duration, String> {
     })
 }
 
+/// A span of time.
+///
+/// # Errors
+/// What was expected.
+pub fn span(word: &str) -> Result<Duration, String> {
+    let span = moment::span(word).filter(|span| !span.is_zero());
+    span.ok_or_else(|| format!("expected a span such as 10s, 5m or 7d, not '{word}'"))
+}
+
+/// A number of bytes: `65536`, `64KiB`, `64kB`, `10MiB`, `1GiB`.
+///
+/// # Errors
+/// What was expected.
+pub fn size(word: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+    let (number, unit) = word.split_at(digits);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit.trim_start());
+    let bytes = factor.and_then(|(_, factor)| number.parse::<u64>().ok()?.checked_mul(*factor));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("expected a number of bytes such as 65536, 64KiB or 10MB, not '{word}'"))
+}
+
 /// The engine's socket.
 ///
 /// # Errors
@@ -195,6 +235,10 @@ mod tests {
             (Kind::Lease, "30s", "1ms", "100ms or more"),
             (Kind::Latency, "0", "20", "a span up to 1s"),
             (Kind::Latency, "20ms", "2s", "a span up to 1s"),
+            (Kind::Span, "7d", "0s", "a span such as 10s"),
+            (Kind::Size, "64KiB", "64Kib", "65536, 64KiB or 10MB, not '64Kib'"),
+            (Kind::Size, "1", "0", "a number of bytes"),
+            (Kind::Size, "10 MB", "99999999999GiB", "a number of bytes"),
             (Kind::Moment, "10m", "soon", "'soon' is no time"),
             (Kind::Tail, "all", "-1", "a number of lines"),
             (Kind::Patterns, "/^web/", "/we(b/", "/we(b/"),

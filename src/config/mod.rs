@@ -4,16 +4,20 @@
 //! |---|---|
 //! | `keys` | what can be set |
 //! | `kind` | what values can be |
+//! | `sink` | where lines go |
+//! | `http` | how they are sent to a receiver |
 //! | `file` | what a configuration file says |
 //! | `values` | what was set, and by whom |
 //! | `moment` | points and spans of time as people write them |
 //! | `own` | which container we run in |
 
 pub mod file;
+mod http;
 pub mod keys;
 pub mod kind;
 pub mod moment;
 pub mod own;
+pub mod sink;
 pub mod values;
 
 use std::path::PathBuf;
@@ -27,9 +31,11 @@ use crate::core::Rules;
 use crate::core::metadata::Fields;
 use crate::core::pattern::{LabelRule, Pattern};
 use crate::core::selection::{Criteria, Selection};
-use crate::encode::{Encoder, Look};
+use crate::encode::Encoder;
+use crate::limits;
 use crate::web::listen::Listen;
 use keys::Name;
+use sink::{Destination, Sink};
 use values::{Origin, Values};
 
 /// The configuration file, if there is one.
@@ -65,28 +71,6 @@ pub enum Sandbox {
     Off,
 }
 
-/// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// stdout, whatever that is.
-    Stdout,
-    /// This file: they are appended.
-    File(PathBuf),
-    /// systemd's journal.
-    Journal,
-}
-
-impl Destination {
-    /// What messages call it.
-    pub fn called(&self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::File(_) => "the output file",
-            Self::Journal => "the journal",
-        }
-    }
-}
-
 /// All that a run depends on.
 #[derive(Debug)]
 pub struct Settings {
@@ -94,16 +78,14 @@ pub struct Settings {
     pub rules: Rules,
     /// The engine's socket.
     pub socket: PathBuf,
-    /// The format of the output.
-    pub encoder: Encoder,
+    /// Where lines go.
+    pub sinks: Vec<sink::Sink>,
     /// How long lines may wait, so that more of them are read at a time.
     pub max_latency: Duration,
     /// Say on stderr who joins and who leaves.
     pub news: bool,
     /// Where checkpoints are kept.
     pub state: Option<PathBuf>,
-    /// Where lines go.
-    pub destination: Destination,
     /// Where our own HTTP is to be had.
     pub http: Option<Listen>,
     /// Each container has metrics of its own.
@@ -154,28 +136,14 @@ impl Settings {
         if let (Some(directory), false) = (&around.state_directory, values.is_given(Name::State)) {
             values.add(Name::State, directory.clone(), Origin::Environment("STATE_DIRECTORY"));
         }
-        let format = values.word(Name::Output).unwrap_or_default().to_owned();
-        let destination = destination(&values, &format)?;
-        let terminal = around.terminal && destination == Destination::Stdout;
-        let pretty = format == "pretty" || format == "auto" && terminal;
-        let look = Look {
-            timestamps: values.is_on(Name::Timestamps),
-            colour: terminal && !around.no_color && !values.is_on(Name::NoColor),
-            visible_control: terminal && !values.is_on(Name::RawControl),
-        };
+        let sinks = sink::all(&values, around)?;
         Ok(Self {
-            rules: rules(&values, around)?,
+            rules: rules(&values, &sinks, around)?,
             socket: kind::socket(values.word(Name::Host).unwrap_or_default())?,
-            encoder: match format.as_str() {
-                _ if destination == Destination::Journal => Encoder::journal(),
-                "raw" => Encoder::raw(look),
-                _ if pretty => Encoder::pretty(look),
-                _ => Encoder::json(look),
-            },
             max_latency: kind::latency(values.word(Name::MaxLatency).unwrap_or("0"))?,
-            news: pretty && terminal && !values.is_on(Name::NoFollow),
+            news: around.terminal && sinks.iter().any(Sink::is_pretty) && !values.is_on(Name::NoFollow),
             state: values.path(Name::State),
-            destination,
+            sinks,
             http: values.word(Name::Http).map(str::parse).transpose()?,
             http_per_container: values.is_on(Name::HttpPerContainer),
             sandbox: match values.word(Name::Sandbox) {
@@ -198,29 +166,7 @@ impl Settings {
     }
 }
 
-/// Where lines go, which not every format can.
-fn destination(values: &Values, format: &str) -> Result<Destination, String> {
-    let format_is = values.called_here(Name::Output);
-    match (values.path(Name::OutputFile), values.is_on(Name::Journal)) {
-        (None, false) => Ok(Destination::Stdout),
-        (Some(path), false) if matches!(format, "auto" | "json") => Ok(Destination::File(path)),
-        (Some(_), false) => {
-            let file = values.called(Name::OutputFile);
-            Err(format!("{file} takes JSON lines: {format_is} must be json, or left out"))
-        }
-        (None, true) if format == "auto" => Ok(Destination::Journal),
-        (None, true) => {
-            let journal = values.called(Name::Journal);
-            Err(format!("{journal}: the journal has a format of its own, {format_is} must be left out"))
-        }
-        (Some(_), true) => {
-            let (journal, file) = (values.called(Name::Journal), values.called_here(Name::OutputFile));
-            Err(format!("{journal} and {file}: lines go to one of them"))
-        }
-    }
-}
-
-fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
+fn rules(values: &Values, sinks: &[Sink], around: &Surroundings) -> Result<Rules, String> {
     let moment = |name| {
         let moment = values.word(name).map(|text| moment::parse(text, around.now)).transpose();
         moment.map_err(|error| format!("{}: {error}", values.called(name)))
@@ -233,7 +179,8 @@ fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
         let (since, until) = (values.called(Name::Since), values.called_here(Name::Until));
         return Err(format!("{since} lies after {until}: no line can be between them"));
     }
-    let selection = selection(values, around)?;
+    let journal = sinks.iter().any(|sink| matches!(sink.destination, Destination::Journal));
+    let selection = selection(values, journal, around)?;
     let (all, no_follow) = (values.is_on(Name::All), values.is_on(Name::NoFollow));
     let show_stopped = all || no_follow && selection.is_explicit();
     let stateful = values.is_given(Name::State);
@@ -257,13 +204,24 @@ fn rules(values: &Values, around: &Surroundings) -> Result<Rules, String> {
         stdout,
         stderr,
         patterns: values.words(Name::Patterns).join(" "),
-        fields: fields(values),
+        fields: fields(values, sinks),
         selection,
+        sinks: sinks.iter().map(|sink| sink.rules.clone()).collect(),
+        memory: memory(values)?,
+    })
+}
+
+/// The budget.
+fn memory(values: &Values) -> Result<usize, String> {
+    let size = kind::size(values.word(Name::Memory).unwrap_or_default())?;
+    let size = usize::try_from(size).ok().filter(|size| *size >= limits::MEMORY_LEAST);
+    size.ok_or_else(|| {
+        format!("{}: expected {} KiB or more", values.called(Name::Memory), limits::MEMORY_LEAST >> 10)
     })
 }
 
 /// What records say of their container.
-fn fields(values: &Values) -> Fields {
+fn fields(values: &Values, sinks: &[Sink]) -> Fields {
     let chosen = values.words(Name::Fields);
     let mut labels: Vec<Rc<str>> = Vec::new();
     for key in values.words(Name::OutputLabels) {
@@ -272,9 +230,17 @@ fn fields(values: &Values) -> Fields {
         }
     }
     let has = |field| chosen.contains(&field);
-    // In the journal an entry has its image in any case, as from Docker's own driver.
-    let image = has("image") || values.is_on(Name::Journal);
-    Fields { image, project: has("project"), service: has("service"), labels }
+    // In the journal an entry has its image in any case, as from Docker's own driver; and stores are told of all three.
+    let journal = sinks.iter().any(|sink| matches!(sink.destination, Destination::Journal));
+    let store = sinks.iter().any(|sink| matches!(sink.encoder, Encoder::Loki(_) | Encoder::Otlp(_)));
+    let path =
+        |of: fn(&Fields) -> bool| sinks.iter().any(|sink| sink.needs().is_some_and(|needs| of(&needs)));
+    Fields {
+        image: has("image") || journal || store || path(|needs| needs.image),
+        project: has("project") || store || path(|needs| needs.project),
+        service: has("service") || store || path(|needs| needs.service),
+        labels,
+    }
 }
 
 /// Which channels are read. The flags mean: only this one, or both.
@@ -288,7 +254,7 @@ fn channels(values: &Values) -> (bool, bool) {
     }
 }
 
-fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String> {
+fn selection(values: &Values, journal: bool, around: &Surroundings) -> Result<Selection, String> {
     let include = Criteria {
         names: read(values, Name::Patterns, Pattern::name)?,
         labels: read(values, Name::Labels, LabelRule::parse)?,
@@ -305,7 +271,7 @@ fn selection(values: &Values, around: &Surroundings) -> Result<Selection, String
         images: read(values, Name::ExcludeImages, Pattern::parse)?,
         drivers: read(values, Name::ExcludeDrivers, Pattern::parse)?,
     };
-    if values.is_on(Name::Journal) {
+    if journal {
         // Their lines are in the journal already, and the engine would read ours for theirs, again and again.
         exclude.drivers.push(Pattern::parse("journald")?);
     }
@@ -380,7 +346,7 @@ mod tests {
     #[test]
     fn the_journal_excludes_other_ways_and_what_is_in_it_already() {
         let settings = settings(&["--journal"], &Surroundings::default()).expect("valid");
-        assert_eq!(settings.destination, Destination::Journal);
+        assert!(matches!(settings.sinks[0].destination, Destination::Journal));
         assert!(settings.rules.fields.image && settings.rules.selection.exclude.drivers.len() == 1);
         for (text, told) in [
             (

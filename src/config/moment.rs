@@ -38,6 +38,7 @@ pub fn span(text: &str) -> Option<Duration> {
             "s" => 1.0,
             "m" => 60.0,
             "h" => 3600.0,
+            "d" => 86_400.0,
             _ => return None,
         };
         total = total.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::keys::{self, KEYS, Key, Name, TABLES};
+use super::keys::{self, KEYS, Key, Name, SINK, TABLES};
 use super::kind::Kind;
 
 /// Who has set something.
@@ -28,11 +28,13 @@ struct Given {
 #[derive(Clone, Debug)]
 pub struct Values {
     given: Vec<Option<Given>>,
+    /// Those of each sink, and who has set it.
+    sinks: Vec<(Values, Origin)>,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self { given: vec![None; KEYS.len()] }
+        Self { given: vec![None; KEYS.len()], sinks: Vec::new() }
     }
 }
 
@@ -51,6 +53,22 @@ impl Values {
         self.given[name as usize] = Some(Given { words: Vec::new(), origin });
     }
 
+    /// Adds a sink, of these values.
+    pub fn add_sink(&mut self, sink: Self, origin: Origin) {
+        self.sinks.push((sink, origin));
+    }
+
+    /// The values of each sink, and how messages call it: by where it was set.
+    pub fn sinks(&self) -> impl Iterator<Item = (&Self, String)> {
+        self.sinks.iter().map(|(sink, origin)| {
+            let called = match origin {
+                Origin::File(path, line) => format!("{}:{line}: [[{SINK}]]", path.display()),
+                _ => format!("[[{SINK}]]"),
+            };
+            (sink, called)
+        })
+    }
+
     /// Takes what the other has set and this hasn't.
     pub fn under(mut self, below: &Self) -> Self {
         for (mine, other) in self.given.iter_mut().zip(&below.given) {
@@ -58,12 +76,20 @@ impl Values {
                 mine.clone_from(other);
             }
         }
+        if self.sinks.is_empty() {
+            self.sinks.clone_from(&below.sinks);
+        }
         self
     }
 
     /// True if somebody has set it.
     pub fn is_given(&self, name: Name) -> bool {
         self.given[name as usize].is_some()
+    }
+
+    /// True if it is as it would be had nobody set it.
+    pub fn is_default(&self, name: Name) -> bool {
+        self.words(name) == Self::default().words(name)
     }
 
     /// The values of a list.
@@ -111,7 +137,21 @@ impl Values {
 
     /// Those settings of the configuration file in which the other differs.
     pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static Key> + 'a {
-        KEYS.iter().filter(|key| !key.path.is_empty() && self.words(key.name) != other.words(key.name))
+        KEYS.iter().filter(|key| !key.path.is_empty() && self.differs(other, key.name))
+    }
+
+    fn differs(&self, other: &Self, name: Name) -> bool {
+        let of_sinks = |values: &Self| -> Vec<Vec<String>> {
+            let words =
+                |(sink, _): &(Self, Origin)| sink.words(name).into_iter().map(str::to_owned).collect();
+            values.sinks.iter().map(words).collect()
+        };
+        match keys::of(name).table() == SINK {
+            // One sink more or less is one difference, not one in each of their keys.
+            true if self.sinks.len() != other.sinks.len() => name == Name::SinkType,
+            true => of_sinks(self) != of_sinks(other),
+            false => self.words(name) != other.words(name),
+        }
     }
 
     /// All settings that the configuration file can have, as such a file, with the origin of each. Those that are neither
@@ -119,16 +159,24 @@ impl Values {
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for table in TABLES {
-            let gap = if text.is_empty() { "" } else { "\n" };
-            text.push_str(&format!("{gap}[{table}]\n"));
-            for key in KEYS {
-                match key.path.split_once('.') {
-                    Some((of, short)) if of == table => text.push_str(&self.line(key, short)),
-                    _ => {}
+            if table == SINK {
+                for (sink, _) in &self.sinks {
+                    sink.push_table(table, &format!("[[{table}]]"), &mut text);
                 }
+            } else {
+                self.push_table(table, &format!("[{table}]"), &mut text);
             }
         }
         text
+    }
+
+    fn push_table(&self, table: &str, head: &str, text: &mut String) {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        text.push_str(&format!("{gap}{head}\n"));
+        for key in KEYS.iter().filter(|key| key.table() == table) {
+            let (_, short) = key.path.split_once('.').unwrap_or_default();
+            text.push_str(&self.line(key, short));
+        }
     }
 
     fn line(&self, key: &Key, short: &str) -> String {

@@ -7,6 +7,7 @@ use docklog_protocol::ContainerId;
 
 use super::exchange::StreamId;
 use super::selection::Facts;
+use super::sinks::Wanted;
 use super::source::Source;
 use super::standing::Standing;
 use super::stream::Stream;
@@ -27,6 +28,8 @@ pub struct Container {
     pub source: Rc<Source>,
     /// The engine's name for it, where a label has the records bear another.
     pub other_name: Option<Box<str>>,
+    /// The sinks that want its lines.
+    pub wanted: Wanted,
     /// Whether it is followed; by which of our selections, counted from 0.
     pub standing: Standing,
     /// See `standing`.

@@ -49,6 +49,10 @@ pub struct Counts {
     pub items_lost: u64,
     /// Lines that left in segments because memory was short.
     pub pressed: u64,
+    /// Lines that a sink lost because it was full (`on_full = "drop"`), each time one did.
+    pub dropped: u64,
+    /// Lines that a sink refused for good, each time one did.
+    pub refused: u64,
 }
 
 impl Counts {
@@ -64,7 +68,8 @@ impl Counts {
             "audits": self.audits, "lost_places": self.lost_places, "deaf": self.deaf,
             "truncated": self.truncated, "broken": self.broken, "engine_errors": self.engine_errors,
             "missed": self.missed, "unreadable": self.unreadable, "untracked": self.untracked,
-            "items_lost": self.items_lost, "pressed": self.pressed,
+            "items_lost": self.items_lost, "pressed": self.pressed, "dropped": self.dropped,
+            "refused": self.refused,
         })
         .to_string()
     }

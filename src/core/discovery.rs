@@ -22,6 +22,7 @@ use super::reader::Reader;
 use super::retry;
 use super::selection::Facts;
 use super::service::Service;
+use super::sinks::Wanted;
 use super::standing::Standing;
 use super::stream::{Opening, Phase, Stream};
 use super::time::Mono;
@@ -539,11 +540,13 @@ impl Core {
             Opening::AfterLastEnd(_) => None,
         });
         let settled = settled.filter(|_| self.rules.stateful).map(Box::new);
-        let stream = Stream { settled, reader, ..Stream::new(opening, self.now.mono) };
+        let ahead = self.saved.ahead_of(facts.id, settled.as_deref(), &self.rules.sinks);
+        let stream = Stream { settled, reader, ahead, ..Stream::new(opening, self.now.mono) };
         let source = describe(facts, &self.rules.selection, &self.rules.fields);
         Some(self.catalogue.insert(Container {
             other_name: (facts.name != source.name).then(|| facts.name.into()),
             source: Rc::new(source),
+            wanted: Wanted::by(&self.rules.sinks, facts),
             standing,
             judged_by: self.selections,
             made: None,

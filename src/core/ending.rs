@@ -316,7 +316,8 @@ impl Core {
         self.cancel_timers(id);
         let Some(container) = self.catalogue.remove(id) else { return };
         if let (false, Some(place)) = (container.destroyed, &container.stream.settled) {
-            self.saved.places.insert(container.source.id, **place); // should the list show it again
+            // Should the list show it again.
+            self.saved.put_back(container.source.id, **place, &container.stream.ahead, &self.rules.sinks);
         }
         self.commands.push_back(Command::Close(Exchange::Inspect(id)));
         let stream = container.stream;

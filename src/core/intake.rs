@@ -7,16 +7,14 @@ use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 use super::Core;
 use super::Rules;
 use super::audit;
-use super::batch::Batch;
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
 use super::notice::Notice;
 use super::reader::{News, Reader};
-use super::source::Source;
+use super::sinks::Hand;
 use super::stream::{FormatKnown, Phase};
 use super::tally::Tally;
-use crate::encode::Encoder;
 use crate::limits;
 
 impl Core {
@@ -53,10 +51,17 @@ impl Core {
         self.heard = record.stamp.map(|stamp| stamp.time);
         let gaps = self.counts.gaps;
         let mut delivery = Delivery {
-            source: &container.source,
+            hand: Hand {
+                sinks: &mut self.sinks,
+                rules: &self.rules.sinks,
+                wanted: container.wanted,
+                ahead: &mut stream.ahead,
+                source: &container.source,
+                epoch: self.progress.open(),
+                now: self.now.mono,
+                limit: self.memory.limit(),
+            },
             rules: &self.rules,
-            encoder: &mut self.encoder,
-            batch: &mut self.batch,
             counts: &mut self.counts,
             tally: &mut stream.tally,
             progress: &mut stream.progress,
@@ -98,7 +103,7 @@ impl Core {
             }
         }
         self.moved(id);
-        self.memory.open_is(self.batch.size());
+        self.account_sinks();
     }
 
     /// The session is over: its open lines leave as they are.
@@ -132,10 +137,17 @@ impl Core {
         let Some(reader) = stream.reader.as_mut() else { return };
         let gaps = self.counts.gaps;
         let mut delivery = Delivery {
-            source: &container.source,
+            hand: Hand {
+                sinks: &mut self.sinks,
+                rules: &self.rules.sinks,
+                wanted: container.wanted,
+                ahead: &mut stream.ahead,
+                source: &container.source,
+                epoch: self.progress.open(),
+                now: self.now.mono,
+                limit: self.memory.limit(),
+            },
             rules: &self.rules,
-            encoder: &mut self.encoder,
-            batch: &mut self.batch,
             counts: &mut self.counts,
             tally: &mut stream.tally,
             progress: &mut stream.progress,
@@ -217,12 +229,10 @@ fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now:
     (*lines, *frame) = (lines_now, frame_now);
 }
 
-/// Puts the new lines of one stream into the batch.
+/// Hands the new lines of one stream to the sinks.
 struct Delivery<'a> {
-    source: &'a std::rc::Rc<Source>,
+    hand: Hand<'a>,
     rules: &'a Rules,
-    encoder: &'a mut Encoder,
-    batch: &'a mut Batch,
     counts: &'a mut Counts,
     tally: &'a mut Tally,
     progress: &'a mut bool,
@@ -239,7 +249,7 @@ impl Delivery<'_> {
             News::Gap(gap) => {
                 self.counts.gaps += 1;
                 self.tally.gaps = self.tally.gaps.saturating_add(1);
-                self.batch.push_gap(self.encoder, self.source, gap);
+                self.hand.gap(gap);
             }
             News::Line(line) => self.line(line),
         }
@@ -252,9 +262,11 @@ impl Delivery<'_> {
             self.counts.healed += 1;
             self.tally.healed += 1;
         }
-        if self.wanted(line.channel, time) {
-            self.batch.push(self.encoder, self.source, line);
+        let (wanted, dropped) =
+            if self.wanted(line.channel, time) { self.hand.line(line) } else { (false, 0) };
+        if wanted {
             self.counts.lines += 1;
+            self.counts.dropped += dropped;
             self.counts.bytes += line.text.len() as u64;
             self.tally.lines += 1;
             self.tally.bytes += line.text.len() as u64;

@@ -18,6 +18,9 @@
 //! | `audit` | whether an engine has skipped lines |
 //! | `checkpoint` | what survives us |
 //! | `intake` | what becomes of a record |
+//! | `sinks` | who wants a line, and what waits for whom |
+//! | `progress` | up to where all sinks have all |
+//! | `ahead` | what a sink has that others lack |
 //! | `memory` | who may read how much |
 //! | `batch`, `usual` | what is on its way out, and what room it keeps |
 //! | `pace` | how long bytes may gather |
@@ -25,6 +28,7 @@
 //! | `notice`, `count`, `tally`, `status` | what is told |
 //! | `service` | what a service manager is told, and a reload |
 
+pub mod ahead;
 mod audit;
 pub mod batch;
 pub mod catalogue;
@@ -41,12 +45,14 @@ pub mod pace;
 mod parking;
 pub mod pattern;
 pub mod place;
+pub mod progress;
 pub mod reader;
 pub mod repeats;
 pub mod retry;
 mod rotation;
 pub mod selection;
 pub mod service;
+pub mod sinks;
 pub mod source;
 pub mod standing;
 pub mod status;
@@ -71,13 +77,15 @@ use exchange::{Command, ConnectError, End, Exchange, Input, StreamId};
 use memory::Memory;
 use metadata::Fields;
 use notice::Notice;
+use progress::Progress;
 use retry::Chance;
 use selection::Selection;
 use service::Service;
+use sinks::{SinkRules, Sinks};
 use time::{Mono, Now};
 use timers::{Timer, Timers};
 
-use crate::encode::{Encoder, Look};
+use crate::encode::Encoder;
 use crate::limits;
 
 /// What the user asked for, as far as decisions depend on it.
@@ -115,6 +123,10 @@ pub struct Rules {
     pub stateful: bool,
     /// How often a service manager wants to hear that the loop turns.
     pub watchdog: Option<Duration>,
+    /// Where lines go.
+    pub sinks: Vec<SinkRules>,
+    /// Log bytes held between the engine's sockets and the sinks, all streams together.
+    pub memory: usize,
 }
 
 /// All decisions and what they rest on.
@@ -145,9 +157,8 @@ pub struct Core {
     moved: Vec<StreamId>,
     timers: Timers,
     memory: Memory,
-    encoder: Encoder,
-    batch: Batch,
-    spare: Option<Batch>,
+    sinks: Sinks,
+    progress: Progress,
     /// The time of the record that was accepted last.
     heard: Option<Timestamp>,
     commands: VecDeque<Command>,
@@ -177,6 +188,9 @@ impl Core {
             catching_up: 0,
             saved,
             moved: Vec::new(),
+            memory: Memory::new(rules.memory),
+            sinks: Sinks::new(rules.sinks.len()),
+            progress: Progress::default(),
             rules,
             now,
             link: Link::new(now.wall),
@@ -187,10 +201,6 @@ impl Core {
             queue: VecDeque::new(),
             opening: 0,
             timers: Timers::default(),
-            memory: Memory::default(),
-            encoder: Encoder::json(Look::default()),
-            batch: Batch::default(),
-            spare: None,
             heard: None,
             commands: VecDeque::new(),
             chance: Chance::new(seed),
@@ -244,6 +254,7 @@ impl Core {
     /// Begins a turn: everything in it happens at `now`. Deadlines that have come are dealt with.
     pub fn begin_turn(&mut self, now: Now) {
         self.now = now;
+        self.sinks.set_now(now.wall);
         while let Some(timer) = self.timers.due(now.mono) {
             self.timer(timer);
         }
@@ -271,6 +282,7 @@ impl Core {
                 self.list();
             }
             Timer::Opens | Timer::Yield => {} // end_turn opens what is queued, and makes room
+            Timer::Batch => {}                // it is taken when lines are delivered
             Timer::Until => self.until_has_come(),
             Timer::Stop => self.overdue = true,
         }
@@ -305,7 +317,9 @@ impl Core {
             None => {
                 self.asked_to_stop = Some(now);
                 self.finish(0);
-                self.timers.set(Timer::Stop, now.after(limits::STOP));
+                let sends = self.rules.sinks.iter().any(|sink| sink.batches.is_some());
+                self.timers
+                    .set(Timer::Stop, now.after(if sends { limits::STOP_SENDING } else { limits::STOP }));
             }
         }
     }
@@ -418,41 +432,79 @@ impl Core {
         self.timers.next()
     }
 
-    /// The lines that are read from now on look so; without it, they are JSON.
-    pub fn set_encoder(&mut self, encoder: Encoder) {
-        self.encoder = encoder;
+    /// The lines that are read from now on look so for this sink; without it, they are JSON.
+    pub fn set_encoder(&mut self, sink: usize, encoder: Encoder) {
+        self.sinks.set_encoder(sink, encoder);
     }
 
-    /// Takes the lines read since the last call; `None` if there are none. Give it back by [`Core::settle`].
-    pub fn take_batch(&mut self) -> Option<Batch> {
-        if self.has_no_lines() {
-            return None;
+    /// Lines have been read, and the sinks get their turn: what was read since the last call is theirs.
+    pub fn end_epoch(&mut self) {
+        let begun = self.sinks.end_epoch(&self.rules.sinks, self.progress.open());
+        if begun || !self.moved.is_empty() {
+            self.note_places(begun);
+            self.settle_places();
         }
-        let next = self.spare.take().unwrap_or_default();
-        let mut batch = std::mem::replace(&mut self.batch, next);
-        self.note_places(&mut batch);
-        self.memory.sealed(batch.size());
+        if let Some(at) = self.sinks.due(&self.rules.sinks) {
+            self.timers.set(Timer::Batch, at);
+        }
+        for (sink, lost) in self.sinks.changes(&self.rules.sinks, self.memory.limit()) {
+            let name = self.rules.sinks[sink].name.to_string();
+            self.say(match lost {
+                None => Notice::SinkFull { name },
+                Some(lines) => Notice::SinkTakes { name, lines },
+            });
+        }
+        self.account_sinks();
+    }
+
+    /// Takes the next lines for a sink that has none in hand; `None` if it must wait for more. Give it back by [`Core::settle`].
+    pub fn take_batch(&mut self, sink: usize) -> Option<Batch> {
+        let hurry = self.exit.is_some() || self.memory.permit() == 0;
+        let batch = self.sinks.take(sink, &self.rules.sinks[sink], self.now.mono, hurry)?;
+        self.account_sinks();
         Some(batch)
     }
 
-    /// True if the outlet should have its turn before more is read.
-    pub fn has_full_batch(&self) -> bool {
-        self.batch.size() >= limits::BATCH
+    /// A sink has taken all lines of this batch, but for those that it has refused for good: its memory may be used again.
+    pub fn settle(&mut self, sink: usize, batch: Batch, refused: u64) {
+        self.counts.refused += refused;
+        self.sinks.give_back(sink, batch, refused);
+        self.settle_places();
+        self.save_soon();
+        self.account_sinks();
+        if !self.parked.is_empty() {
+            self.timers.set(Timer::Opens, self.now.mono); // the end of a turn sees whether there is memory for one
+        }
+    }
+
+    /// The run ends, and a sink hasn't taken this batch: where its streams stand can't be told.
+    pub fn abandon(&mut self, sink: usize, batch: &Batch) {
+        self.sinks.abandon(sink, batch);
+        self.account_sinks();
+    }
+
+    fn account_sinks(&mut self) {
+        self.memory.sinks_hold(self.sinks.open_size(), self.sinks.waiting_size(), self.progress.size());
+    }
+
+    /// True if the sinks should have their turn before more is read.
+    pub fn has_enough(&self) -> bool {
+        self.sinks.has_enough()
     }
 
     /// True if no line waits for [`Core::take_batch`].
     pub fn has_no_lines(&self) -> bool {
-        self.batch.is_empty() && self.moved.is_empty()
+        self.sinks.is_empty() && self.moved.is_empty()
     }
 
-    /// The outlet has taken all lines of this batch: its memory may be used again.
-    pub fn settle(&mut self, mut batch: Batch) {
-        self.memory.settled(batch.size());
-        if !self.parked.is_empty() {
-            self.timers.set(Timer::Opens, self.now.mono); // the end of a turn sees whether there is memory for one
-        }
-        batch.clear();
-        self.spare = Some(batch);
+    /// What a sink has done.
+    pub fn sink_figures(&self, sink: usize) -> sinks::Figures {
+        self.sinks.figures(sink)
+    }
+
+    /// The sinks, in the order of their numbers.
+    pub fn sink_rules(&self) -> &[SinkRules] {
+        &self.rules.sinks
     }
 
     /// Set when the run is to end, with its exit code; what was read must still be written, unless [`Core::overdue`].
@@ -482,7 +534,7 @@ impl Core {
 
     fn say(&mut self, notice: Notice) {
         if let Notice::Joined { name } = &notice {
-            self.encoder.expect(name);
+            self.sinks.expect(name);
         }
         self.commands.push_back(Command::Say(notice));
     }

@@ -65,6 +65,10 @@ pub enum Notice {
     NothingMatches { patterns: String },
     /// Descriptors ran out.
     Descriptors,
+    /// A sink that may lose lines has begun to; or has ended it, with so many lost in all.
+    SinkFull { name: String },
+    /// See `SinkFull`.
+    SinkTakes { name: String, lines: u64 },
 }
 
 impl Notice {
@@ -138,6 +142,13 @@ impl fmt::Display for Notice {
             }
             Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail} (said once; RUST_LOG=info counts them at the end)"),
             Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docker ps -a` lists their names"),
+            Self::SinkFull { name } => write!(
+                f,
+                "sink {name} takes nothing, and has on_full = \"drop\": lines for it are lost from now on, and counted"
+            ),
+            Self::SinkTakes { name, lines } => {
+                write!(f, "sink {name} takes lines again; {lines} were lost so far")
+            }
             Self::Descriptors => f.write_str(
                 "no file descriptor is left for another stream: raise the limit (ulimit -n, LimitNOFILE=), or select fewer containers",
             ),

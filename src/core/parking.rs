@@ -62,7 +62,7 @@ impl Core {
         while !self.parked.is_empty()
             && self.catching_up < limits::CATCHING_UP
             && self.memory.permit() > 0
-            && self.memory.outgoing() <= limits::MEMORY / 2
+            && self.memory.outgoing() <= self.memory.limit() / 2
         {
             let Some(id) = self.parked.pop_front() else { return };
             let Some(container) = self.catalogue.get_mut(id) else { continue };

@@ -54,8 +54,9 @@ impl Core {
         (self.rules.no_follow, self.rules.until) = (old.no_follow, old.until);
         (self.rules.all, self.rules.show_stopped) = (old.all, old.show_stopped);
         (self.rules.stopped_too, self.rules.stateful) = (old.stopped_too, old.stateful);
-        self.rules.watchdog = old.watchdog;
+        (self.rules.watchdog, self.rules.sinks) = (old.watchdog, old.sinks);
         self.room = self.rules.max_streams.max(1);
+        self.memory.set_limit(self.rules.memory);
         if self.rules.rotate_every != old.rotate_every {
             self.renew_leases();
         }

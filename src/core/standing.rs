@@ -18,6 +18,7 @@ use super::catalogue::{Container, Made};
 use super::exchange::{End, StreamId};
 use super::metadata::describe;
 use super::selection::{Facts, Selection, Verdict};
+use super::sinks::Wanted;
 use super::stream::{FormatKnown, Opening, Phase};
 use super::window::Begin;
 use crate::limits;
@@ -118,7 +119,9 @@ impl Core {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let facts = container.facts(told);
         let source = describe(&facts, &self.rules.selection, &self.rules.fields);
+        let wanted = Wanted::by(&self.rules.sinks, &facts);
         let other_name = (facts.name != source.name).then(|| facts.name.into());
+        container.wanted = wanted;
         if *container.source != source {
             container.source = Rc::new(source);
         }
@@ -408,7 +411,8 @@ mod tests {
         assert_eq!(played.commands(), ["open Logs(db) tail=1024"], "it follows from that record on");
         played.record("db", "1970-01-01T00:16:39Z");
         played.record("db", "1970-01-01T00:16:41Z");
-        assert_eq!(played.core.take_batch().map(|batch| batch.lines()), Some(1));
+        played.core.end_epoch();
+        assert_eq!(played.core.take_batch(0).map(|batch| batch.lines()), Some(1));
         let left = played.reselect(excluding(&[], &["local"]));
         assert_eq!(left, ["close Logs(db)"]);
         assert_eq!((played.core.followed(), played.core.catalogue.count()), (1, 2));

@@ -7,6 +7,7 @@ use docklog_protocol::{ApiVersion, ContainerId, EngineKind, Timestamp};
 
 use super::Core;
 use super::catalogue::Container;
+use super::sinks::Figures;
 use super::standing::Standing;
 use super::stream::Phase;
 use super::tally::Tally;
@@ -181,11 +182,24 @@ pub struct EngineStatus<'a> {
     pub listed: bool,
 }
 
+/// How a sink fares.
+#[derive(Clone, Copy, Debug)]
+pub struct SinkStatus<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it has done.
+    pub figures: Figures,
+    /// Bytes that wait for it, or are in its hand.
+    pub waiting: usize,
+}
+
 /// How much there is to do, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadStatus {
     /// Log bytes held.
     pub memory: usize,
+    /// Log bytes that may be held.
+    pub limit: usize,
     /// Log bytes that may be read now.
     pub permit: usize,
     /// Containers known.
@@ -250,6 +264,7 @@ impl Core {
     pub fn load_status(&self) -> LoadStatus {
         LoadStatus {
             memory: self.memory.used(),
+            limit: self.memory.limit(),
             permit: self.memory.permit(),
             containers: self.catalogue.count(),
             sessions: self.sessions,
@@ -259,6 +274,16 @@ impl Core {
             parked: self.parked.len(),
             catching_up: self.catching_up,
         }
+    }
+
+    /// How each sink fares.
+    pub fn sinks_status(&self) -> impl Iterator<Item = SinkStatus<'_>> {
+        let rules = self.rules.sinks.iter().enumerate();
+        rules.map(|(index, rules)| SinkStatus {
+            name: &rules.name,
+            figures: self.sinks.figures(index),
+            waiting: self.sinks.held(index),
+        })
     }
 
     /// Whether docklog does what it is for, and why not.

@@ -14,6 +14,7 @@
 use docklog_protocol::{EngineKind, Format, Inspected, Timestamp, request};
 
 use super::Core;
+use super::ahead::Ahead;
 use super::exchange::{Command, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::Place;
@@ -80,6 +81,8 @@ pub struct Stream {
     /// Where it stood when the outlet had taken all lines; it is to be noted anew.
     pub(super) settled: Option<Box<Place>>,
     pub(super) moved: bool,
+    /// Sinks that have more of it than the others.
+    pub(super) ahead: Vec<(usize, Ahead)>,
     /// Of the engine's log files: bytes after which it begins another. `None`: it never does.
     pub(super) file_size: Option<u64>,
     /// Its log was truncated: the engine's follow may be deaf from then on, so leases are short until its next run.
@@ -171,6 +174,7 @@ impl Stream {
             reader: None,
             settled: None,
             moved: false,
+            ahead: Vec::new(),
             file_size: None,
             short_lease: false,
             behind: false,

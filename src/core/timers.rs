@@ -26,6 +26,8 @@ pub enum Timer {
     Yield,
     /// There was no memory for what streams have to say: there still isn't any?
     Park,
+    /// Lines that wait for a sink, for more of them, have waited long enough.
+    Batch,
     /// Places have changed: write the checkpoint.
     Save,
     /// Tell the service manager that the loop turns.

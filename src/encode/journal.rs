@@ -21,6 +21,7 @@ use std::rc::Rc;
 
 use docklog_protocol::{Channel, Line};
 
+use super::gap_text;
 use crate::core::metadata::Field;
 use crate::core::source::Source;
 use crate::core::window::Gap;
@@ -88,8 +89,7 @@ impl Journal {
             out.extend_from_slice(&self.container);
             plain("DOCKLOG_GAP_FROM", &from, out);
             plain("DOCKLOG_GAP_TO", &to, out);
-            let text = format!("lines between {from} and {to} were deleted before docklog could read them");
-            plain("MESSAGE", &text, out);
+            plain("MESSAGE", &gap_text(gap), out);
         });
     }
 

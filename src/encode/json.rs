@@ -91,6 +91,15 @@ impl Json {
     fn fields(&self, source: &Source, out: &mut Vec<u8>) {
         let mut in_labels = false;
         for (field, value) in &source.fields {
+            let hidden = match field {
+                Field::Image => self.look.hides_image,
+                Field::Project => self.look.hides_project,
+                Field::Service => self.look.hides_service,
+                Field::Label(_) => false,
+            };
+            if hidden {
+                continue;
+            }
             out.push(b',');
             match field {
                 Field::Image => out.extend_from_slice(b"\"image\""),

@@ -14,7 +14,8 @@ use crate::shell::world::{Token, World};
 /// A look-up under way.
 #[derive(Debug)]
 pub(super) struct Look<S> {
-    lookup: Lookup,
+    /// Boxed, for a sink seldom looks.
+    lookup: Box<Lookup>,
     /// What it said that was not done yet.
     next: Option<Step>,
     socket: Option<(Token, S)>,
@@ -39,7 +40,7 @@ impl<S: Read + Write + 'static> Look<S> {
     /// Begins to look for this name.
     pub(super) fn begin(name: &str, system: &System, now: Mono, chance: &mut Chance) -> Self {
         let (lookup, step) = Lookup::begin(name, system, chance, now);
-        Self { lookup, next: Some(step), socket: None, readable: false, until: now }
+        Self { lookup: Box::new(lookup), next: Some(step), socket: None, readable: false, until: now }
     }
 
     /// An event has told this.
@@ -55,7 +56,7 @@ impl<S: Read + Write + 'static> Look<S> {
     /// Goes on by one step.
     pub(super) fn go_on<W: World<Socket = S>>(mut self, round: &mut Round<'_, W>) -> Sight<S> {
         let now = round.now.mono;
-        let mut packet = [0; limits::PUSH_DATAGRAM];
+        let mut packet = [0; limits::NAMES_PACKET];
         let step = match self.next.take() {
             Some(step) => step,
             None => match self.receive(&mut packet) {
@@ -66,6 +67,7 @@ impl<S: Read + Write + 'static> Look<S> {
             },
         };
         match step {
+            Step::Ask { packets, until, .. } if packets.is_empty() => self.until = until,
             Step::Ask { server, packets, until } => {
                 self.close(round);
                 self.until = until;

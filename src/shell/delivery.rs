@@ -1,8 +1,8 @@
-//! Batches to where lines go, written as it takes them. While it takes nothing, they keep their memory, and the budget stops
-//! the reading.
+//! A sink's batches, written as it takes them. While it takes nothing, they keep their memory, and the budget stops the reading.
 
 use std::io;
 
+use super::world::World;
 use crate::core::Core;
 use crate::core::batch::Batch;
 use crate::core::time::Mono;
@@ -12,11 +12,12 @@ use crate::limits;
 /// What is on its way out.
 #[derive(Debug, Default)]
 pub struct Delivery {
+    /// Whose: its number.
+    sink: usize,
     /// The batch being written, and how many of its bytes are.
     batch: Option<(Batch, usize)>,
-    /// Bytes written so far; and up to the end of the last batch.
-    total: u64,
-    settled: u64,
+    /// Its sink knows what is to come of it.
+    prepared: bool,
     /// It takes nothing until it says otherwise; or until then, for nothing will tell.
     stalled: bool,
     again: Option<Mono>,
@@ -24,10 +25,21 @@ pub struct Delivery {
     entries: bool,
 }
 
+/// Why a delivery has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Nothing is left, or the sink takes no more.
+    Done,
+    /// A turn must end.
+    ForTheTurn,
+    /// The checkpoint must be saved before the next byte is written.
+    ForASave,
+}
+
 impl Delivery {
-    /// To what takes whole entries only, one at a time.
-    pub fn of_entries() -> Self {
-        Self { entries: true, ..Self::default() }
+    /// To this sink; which may take whole entries only, one at a time.
+    pub fn new(sink: usize, entries: bool) -> Self {
+        Self { sink, entries, ..Self::default() }
     }
 
     /// It may take bytes again.
@@ -57,83 +69,66 @@ impl Delivery {
         !self.stalled
     }
 
-    /// Writes what there is, as far as it is taken and a turn may last. True if it stopped for the turn's sake.
+    /// Writes what there is, as far as it is taken and a turn may last.
     ///
     /// # Errors
-    /// Those of write(2), but `WouldBlock`.
-    pub fn run(
-        &mut self,
-        core: &mut Core,
-        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
-    ) -> io::Result<bool> {
-        let (mut left, entries) = (limits::OUTLET_PER_TURN, self.entries);
+    /// Those of the sink, but `WouldBlock`.
+    pub fn run<W: World>(&mut self, core: &mut Core, world: &mut W) -> io::Result<Stopped> {
+        let mut left = limits::OUTLET_PER_TURN;
         while !self.stalled {
-            let Some((batch, written)) = self.next(core) else { return Ok(false) };
-            if left == 0 {
-                return Ok(true);
+            self.settle_written(core, world);
+            if self.batch.is_none() {
+                let Some(batch) = core.take_batch(self.sink) else { break };
+                (self.batch, self.prepared) = (Some((batch, 0)), false);
             }
-            let rest = &batch.bytes()[*written..];
-            let piece = if entries { rest.len() } else { rest.len().min(left) };
-            match write(&rest[..piece]) {
+            let Some((batch, written)) = &mut self.batch else { break };
+            if left == 0 {
+                return Ok(Stopped::ForTheTurn);
+            }
+            if !self.prepared {
+                let save = world.prepare(self.sink, batch)?;
+                self.prepared = true;
+                if save {
+                    return Ok(Stopped::ForASave);
+                }
+            }
+            let (source, rest) = batch.rest(*written);
+            let piece = if self.entries { rest.len() } else { rest.len().min(left) };
+            match world.write_lines(self.sink, source, &rest[..piece]) {
                 Ok(taken) => {
                     *written += taken;
-                    self.total += taken as u64;
                     left -= taken.min(left);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stalled = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.prepared = false;
+                    return Err(error);
+                }
             }
         }
-        Ok(false)
-    }
-
-    /// The batch to be written next, or on.
-    fn next(&mut self, core: &mut Core) -> Option<&mut (Batch, usize)> {
-        loop {
-            self.settle_written(core);
-            if self.batch.is_some() {
-                return self.batch.as_mut();
-            }
-            self.batch = Some((core.take_batch()?, 0));
-        }
+        Ok(Stopped::Done)
     }
 
     /// A batch that is written is settled: where its streams stand may be told.
-    fn settle_written(&mut self, core: &mut Core) {
-        if let Some((mut batch, _)) = self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
-            self.settled = self.total;
-            core.settle_places(batch.take_places());
-            core.settle(batch);
+    fn settle_written<W: World>(&mut self, core: &mut Core, world: &mut W) {
+        if let Some((batch, _)) = self.batch.take_if(|(batch, written)| *written == batch.bytes().len()) {
+            world.settle(self.sink);
+            core.settle(self.sink, batch, 0);
         }
     }
 
-    /// True between two batches: nothing is written in part.
-    pub fn is_between(&mut self, core: &mut Core) -> bool {
-        self.settle_written(core);
+    /// True if what it had in hand is written.
+    pub fn is_idle(&self) -> bool {
         self.batch.is_none()
-    }
-
-    /// Between two batches: bytes go elsewhere from now on, and are counted anew.
-    pub fn begin_anew(&mut self) {
-        (self.total, self.settled) = (0, 0);
-        self.reopen();
-    }
-
-    /// Bytes written that hold nothing but lines of settled places.
-    pub fn settled(&self) -> u64 {
-        self.settled
-    }
-
-    /// True if everything that was read is written.
-    pub fn is_done(&self, core: &Core) -> bool {
-        self.batch.is_none() && core.has_no_lines()
     }
 
     /// Bytes and lines that can't be written any more.
     pub fn undelivered(&mut self, core: &mut Core) -> (usize, usize) {
         let (mut bytes, mut lines) = (0, 0);
-        while let Some((batch, written)) = self.batch.take().or_else(|| Some((core.take_batch()?, 0))) {
+        while let Some((batch, written)) =
+            self.batch.take().or_else(|| Some((core.take_batch(self.sink)?, 0)))
+        {
             let rest = &batch.bytes()[written..];
             bytes += rest.len();
             lines += match written {
@@ -141,7 +136,7 @@ impl Delivery {
                 _ if self.entries => Entries(rest).count(),
                 _ => rest.iter().filter(|&&byte| byte == b'\n').count(),
             };
-            core.settle(batch);
+            core.abandon(self.sink, &batch);
         }
         (bytes, lines)
     }

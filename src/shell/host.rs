@@ -3,21 +3,20 @@
 //! Two epoll instances, the second watched by the first: urgent things (signals, outlets, discovery) are registered with
 //! the inner one, so that a hold can wait for them alone while log data gathers in its sockets.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use docklog_protocol::Timestamp;
+use docklog_protocol::{ContainerId, Timestamp};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::file;
 use super::journal::Journal;
 use super::listener::Listener;
 use super::manager::Manager;
@@ -25,18 +24,22 @@ use super::outlet;
 use super::process::{Figures, Process};
 use super::socket::Socket;
 use super::state::State;
-use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use super::world::{Ask, Outlet, Ready, Tended, Token, Urgency, World};
 use crate::config::Settings;
-use crate::core::checkpoint::OutputMark;
+use crate::core::batch::Batch;
+use crate::core::checkpoint::FileMark;
+use crate::core::source::Source;
 use crate::core::time::{Mono, Now};
+use crate::files::Files;
 use crate::limits;
 use crate::web::listen::Listen;
 
 const URGENT: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
-const STDOUT: mio::Token = mio::Token(usize::MAX - 2);
-const STDERR: mio::Token = mio::Token(usize::MAX - 3);
-const LISTENER: mio::Token = mio::Token(usize::MAX - 4);
+const STDERR: mio::Token = mio::Token(usize::MAX - 2);
+const LISTENER: mio::Token = mio::Token(usize::MAX - 3);
+/// The first of the sinks; the next has the next number.
+const SINKS: usize = usize::MAX - 3 - limits::SINKS;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -53,16 +56,19 @@ pub struct Host {
     urgent: Poll,
     events: Events,
     signals: SignalFd,
-    lines: Way,
+    sinks: Vec<Way>,
     stderr: outlet::Outlet,
-    /// If lines go to a file: its path, which it is, and how long it was when it was opened.
-    output: Option<(PathBuf, OutputMark)>,
     state: Option<State>,
     manager: Option<Manager>,
     reload: Reload,
     listener: Option<Listener>,
     process: Process,
     start: Instant,
+    /// The wall clock, as it was read last.
+    wall: Timestamp,
+    /// When the present turn has begun, and how long the longest was.
+    turned: Instant,
+    longest_turn: Duration,
 }
 
 /// Reads the configuration again, if there is one.
@@ -71,8 +77,8 @@ pub type Reload = Box<dyn FnMut() -> Option<Result<Settings, String>>>;
 /// Where lines and places go, if not to stdout and nowhere.
 #[derive(Debug, Default)]
 pub struct Keeping {
-    /// Where lines go.
-    pub lines: Lines,
+    /// Where lines go: the sinks, in the order of their numbers.
+    pub sinks: Vec<Lines>,
     /// Where checkpoints go.
     pub state: Option<State>,
 }
@@ -83,36 +89,63 @@ pub enum Lines {
     /// stdout.
     #[default]
     Stdout,
-    /// A file, and its state at the start.
-    File(PathBuf, File, OutputMark),
+    /// Files.
+    Files(Box<Files>),
     /// systemd's journal.
     Journal(Journal),
+    /// A receiver: by connections like others.
+    Sent,
 }
 
 /// How they get there.
 #[derive(Debug)]
 enum Way {
-    Outlet(outlet::Outlet),
+    Stdout(outlet::Outlet),
+    /// Also whose lines those are that aren't told apart.
+    Files(Box<Files>, Rc<Source>),
     Journal(Journal),
+    Sent,
 }
 
 impl Way {
-    fn raw_fd(&self) -> RawFd {
+    fn new(lines: Lines) -> io::Result<Self> {
+        Ok(match lines {
+            Lines::Stdout => Self::Stdout(outlet::Outlet::new(io::stdout().as_fd())?),
+            Lines::Files(files) => {
+                let (id, name) = (ContainerId::from([0; 32]), String::new());
+                Self::Files(files, Rc::new(Source { id, name, fields: Vec::new() }))
+            }
+            Lines::Journal(journal) => Self::Journal(journal),
+            Lines::Sent => Self::Sent,
+        })
+    }
+
+    /// What says when it takes bytes again, if anything does.
+    fn raw_fd(&self) -> Option<RawFd> {
         match self {
-            Self::Outlet(outlet) => outlet.raw_fd(),
-            Self::Journal(journal) => journal.raw_fd(),
+            Self::Stdout(outlet) => Some(outlet.raw_fd()),
+            Self::Journal(journal) => Some(journal.raw_fd()),
+            Self::Files(..) | Self::Sent => None,
         }
     }
 }
 
-/// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for.
-pub fn room() -> usize {
+fn wall() -> Timestamp {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Raises the soft limit of descriptors to the hard one, and returns how many sessions that leaves room for beside so many sinks.
+pub fn room(sinks: usize) -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return usize::MAX };
     let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft, // there are fewer streams then, no more
     };
-    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(limits::OTHER_DESCRIPTORS).max(1)
+    usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(limits::OTHER_DESCRIPTORS + sinks * limits::SINK_DESCRIPTORS)
+        .max(1)
 }
 
 impl Host {
@@ -125,17 +158,13 @@ impl Host {
         asked.thread_block()?;
         let signals = SignalFd::with_flags(&asked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let (all, urgent) = (Poll::new()?, Poll::new()?);
-        let (lines, output) = match keeping.lines {
-            Lines::Stdout => (Way::Outlet(outlet::Outlet::new(io::stdout().as_fd())?), None),
-            Lines::File(path, file, mark) => {
-                (Way::Outlet(outlet::Outlet::new(file.as_fd())?), Some((path, mark)))
-            }
-            Lines::Journal(journal) => (Way::Journal(journal), None),
-        };
+        let sinks = keeping.sinks.into_iter().map(Way::new).collect::<io::Result<Vec<_>>>()?;
         let stderr = outlet::Outlet::new(io::stderr().as_fd())?;
         all.registry().register(&mut SourceFd(&urgent.as_raw_fd()), URGENT, Interest::READABLE)?;
         urgent.registry().register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)?;
-        for (fd, token) in [(lines.raw_fd(), STDOUT), (stderr.raw_fd(), STDERR)] {
+        let outlets = sinks.iter().enumerate();
+        let outlets = outlets.filter_map(|(index, sink)| Some((sink.raw_fd()?, mio::Token(SINKS + index))));
+        for (fd, token) in outlets.chain([(stderr.raw_fd(), STDERR)]) {
             // Refused for regular files and /dev/null (EPERM): they never say that they would block.
             let _ = urgent.registry().register(&mut SourceFd(&fd), token, Interest::WRITABLE);
         }
@@ -146,15 +175,17 @@ impl Host {
             urgent,
             events,
             signals,
-            lines,
+            sinks,
             stderr,
-            output,
             state: keeping.state,
             manager: Manager::from_environment(),
             reload,
             listener: None,
             process: Process::open(),
             start: Instant::now(),
+            wall: wall(),
+            turned: Instant::now(),
+            longest_turn: Duration::ZERO,
         })
     }
 
@@ -183,6 +214,13 @@ impl Host {
         }
     }
 
+    fn files(&mut self) -> impl Iterator<Item = &mut Files> {
+        self.sinks.iter_mut().filter_map(|sink| match sink {
+            Way::Files(files, _) => Some(&mut **files),
+            _ => None,
+        })
+    }
+
     fn poll(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -209,12 +247,15 @@ impl Host {
                         }));
                     }
                 }
-                STDOUT => ready.push(match self.lines {
-                    Way::Outlet(_) => outlet_ready(Outlet::Stdout, event),
-                    Way::Journal(_) => Ready::Outlet(Outlet::Stdout), // one that has gone may come again
-                }),
                 STDERR => ready.push(outlet_ready(Outlet::Stderr, event)),
                 LISTENER => ready.push(Ready::Accept),
+                mio::Token(token @ SINKS..) => {
+                    let sink = token - SINKS;
+                    ready.push(match self.sinks[sink] {
+                        Way::Journal(_) => Ready::Outlet(Outlet::Sink(sink)), // one that has gone may come again
+                        _ => outlet_ready(Outlet::Sink(sink), event),
+                    });
+                }
                 mio::Token(token) => ready.push(Ready::Socket {
                     token: Token(token),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
@@ -239,10 +280,10 @@ impl World for Host {
     type Socket = Socket;
 
     fn now(&mut self) -> Now {
-        let mono = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = Timestamp::from_unix_nanos(i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX));
-        Now { mono: Mono(mono), wall }
+        self.turned = Instant::now();
+        let mono = u64::try_from((self.turned - self.start).as_nanos()).unwrap_or(u64::MAX);
+        self.wall = wall();
+        Now { mono: Mono(mono), wall: self.wall }
     }
 
     fn connect(&mut self, token: Token, urgency: Urgency) -> io::Result<Socket> {
@@ -268,6 +309,7 @@ impl World for Host {
     }
 
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.longest_turn = self.longest_turn.max(self.turned.elapsed());
         let hold = timeout.map_or(hold, |timeout| hold.min(timeout));
         if hold > Duration::ZERO {
             Self::poll(&mut self.urgent, &mut self.events, Some(hold))?;
@@ -289,34 +331,57 @@ impl World for Host {
         }
     }
 
-    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
-        match outlet {
-            Outlet::Stdout => match &mut self.lines {
-                Way::Outlet(outlet) => outlet.write(bytes),
-                Way::Journal(journal) => journal.write(bytes),
-            },
-            Outlet::Stderr => self.stderr.write(bytes),
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stderr.write(bytes)
+    }
+
+    fn prepare(&mut self, sink: usize, batch: &Batch) -> io::Result<bool> {
+        let Way::Files(files, all) = &mut self.sinks[sink] else { return Ok(false) };
+        match batch.runs().next() {
+            Some(_) => files.prepare(batch.runs(), self.wall),
+            None => files.prepare([(&*all, batch.size())], self.wall),
         }
+    }
+
+    fn write_lines(&mut self, sink: usize, source: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sinks[sink] {
+            Way::Stdout(outlet) => outlet.write(bytes),
+            Way::Files(files, all) => files.write(source.unwrap_or(all), bytes),
+            Way::Journal(journal) => journal.write(bytes),
+            Way::Sent => Err(io::ErrorKind::Unsupported.into()), // batches don't come this way
+        }
+    }
+
+    fn settle(&mut self, sink: usize) {
+        if let Way::Files(files, _) = &mut self.sinks[sink] {
+            files.settle();
+        }
+    }
+
+    fn marks(&self, sink: usize) -> Vec<FileMark> {
+        match &self.sinks[sink] {
+            Way::Files(files, _) => files.marks().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn look_for_files(&mut self) {
+        self.files().for_each(Files::reopen);
+    }
+
+    fn tend(&mut self, now: Timestamp) -> Tended {
+        let mut tended = Tended::default();
+        for files in self.files() {
+            tended.more |= files.step(now);
+            tended.after = tended.after.into_iter().chain(files.deadline(now)).min();
+            tended.save |= files.needs_save();
+            tended.notices.append(&mut files.take_notices());
+        }
+        tended
     }
 
     fn figures(&mut self) -> Figures {
-        self.process.figures()
-    }
-
-    fn output(&self) -> Option<OutputMark> {
-        self.output.as_ref().map(|(_, mark)| *mark)
-    }
-
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        let Some((path, mark)) = &mut self.output else { return Ok(false) };
-        if file::is_still(path, *mark) {
-            return Ok(false);
-        }
-        let (file, new, _) = file::open(path, None)?;
-        let outlet = outlet::Outlet::new(file.as_fd());
-        self.lines = Way::Outlet(outlet.map_err(|error| format!("{}: {error}", path.display()))?);
-        *mark = new;
-        Ok(true)
+        Figures { longest_turn: Some(self.longest_turn), ..self.process.figures() }
     }
 
     fn notify(&mut self, state: &str) {
@@ -330,6 +395,8 @@ impl World for Host {
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {
-        self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))
+        self.state.as_ref().map_or(Ok(()), |state| state.save(checkpoint))?;
+        self.files().for_each(Files::saved);
+        Ok(())
     }
 }

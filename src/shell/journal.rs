@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::core::source::Source;
     use crate::encode::Encoder;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     fn batch(text: &[u8]) -> Vec<u8> {
         let source = Source { id: ContainerId::from([1; 32]), name: "web".to_owned(), fields: Vec::new() };

@@ -62,7 +62,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     use super::*;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     #[test]
     fn words_arrive_and_nobody_waits_for_a_manager_that_does_not_listen() {

@@ -27,6 +27,8 @@ pub struct Figures {
     pub max_fds: Option<u64>,
     /// When it was started, in Unix seconds.
     pub started: Option<f64>,
+    /// The loop's longest turn: from the end of a wait to the next.
+    pub longest_turn: Option<Duration>,
 }
 
 /// Where figures are read.

@@ -4,9 +4,10 @@
 //! | path | stays allowed |
 //! |---|---|
 //! | the directory of our own HTTP's socket | to remove files: the socket, at the end |
-//! | the directory of the output file | to read, write and make files: another, once that one was moved away |
-//! | the state directory | to read, write, make, remove and rename files |
+//! | the directory of a file sink, and those below it | to read, write, make, remove and rename files, and to make directories |
+//! | the state directory | the same, but for directories |
 //! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
+//! | the directories of `/etc/hosts` and `/etc/resolv.conf`, where receivers are to be found | to read |
 //! | the zone files of this machine | to read, for local times in a reload |
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use landlock::{
     RulesetStatus,
 };
 
-use crate::config::{Destination, Sandbox, Settings};
+use crate::config::sink::Destination;
+use crate::config::{Sandbox, Settings};
 use crate::web::listen::Listen;
 
 /// The rules of file systems that are known here: up to the one for ioctl on devices (Linux 6.10). Older kernels enforce
@@ -25,6 +27,9 @@ const KNOWN: ABI = ABI::V5;
 
 /// Where a local time is explained.
 const ZONES: [&str; 2] = ["/etc/localtime", "/usr/share/zoneinfo"];
+
+/// What says where hosts are.
+const NAMES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 
 /// A path, and what may be done below it.
 #[derive(Debug)]
@@ -41,26 +46,16 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
-    let read = |path: &Path| Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() };
-    let output = match &settings.destination {
-        Destination::File(path) => Some(Allowed {
-            path: path
-                .parent()
-                .filter(|parent| *parent != Path::new(""))
-                .unwrap_or(Path::new("."))
-                .to_owned(),
-            access: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg,
-        }),
-        Destination::Stdout | Destination::Journal => None,
-    };
-    let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
-    // As it is named, and as it is: the name may be a link.
-    let files =
-        settings.file.iter().flat_map(|path| [Some(path.clone()), path.canonicalize().ok()]).flatten();
-    let file = files.map(|path| match path.parent() {
-        Some(parent) if parent != Path::new("") => read(parent),
-        _ => read(Path::new(".")),
+    let outputs = settings.sinks.iter().filter_map(|sink| match &sink.destination {
+        Destination::File(template, _) => {
+            Some(Allowed { path: template.base().to_owned(), access: keep | AccessFs::MakeDir })
+        }
+        Destination::Stdout | Destination::Journal | Destination::Http(_) => None,
     });
+    let resolves = settings.sinks.iter().any(|sink| matches!(sink.destination, Destination::Http(_)));
+    let names = NAMES.iter().filter(|_| resolves).flat_map(|path| beside(Path::new(path)));
+    let state = settings.state.iter().map(|path| Allowed { path: path.clone(), access: keep });
+    let file = settings.file.iter().flat_map(|path| beside(path));
     let socket = settings.http.iter().filter_map(|listen| match listen {
         Listen::Unix(path) => {
             Some(Allowed { path: path.parent()?.to_owned(), access: AccessFs::RemoveFile.into() })
@@ -68,11 +63,26 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         Listen::Tcp(_) => None,
     });
     state
-        .chain(output)
+        .chain(outputs)
         .chain(file)
         .chain(socket)
+        .chain(names)
         .chain(ZONES.iter().map(|path| read(Path::new(path))))
         .collect()
+}
+
+fn read(path: &Path) -> Allowed {
+    Allowed { path: path.to_owned(), access: AccessFs::ReadFile.into() }
+}
+
+/// To read a file that may be replaced: its directory; as it is named, and as it is, for the name may be a link.
+fn beside(path: &Path) -> Vec<Allowed> {
+    let paths = [Some(path.to_owned()), path.canonicalize().ok()];
+    let directories = paths.into_iter().flatten().map(|path| match path.parent() {
+        Some(parent) if parent != Path::new("") => read(parent),
+        _ => read(Path::new(".")),
+    });
+    directories.collect()
 }
 
 /// From here on this thread, and whatever it might start, can do no more than that. Returns what people may want to know.
@@ -115,7 +125,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     #[test]
     fn what_is_needed_works_and_nothing_else() {

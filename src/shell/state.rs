@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::core::checkpoint::{self, OutputMark, Saved};
+use crate::core::checkpoint::{self, Saved};
 use crate::limits;
 
 /// A locked state directory.
@@ -28,7 +28,7 @@ impl State {
     /// # Errors
     /// What is wrong, and what helps: the directory can't be made or written, another docklog uses it, or the checkpoint
     /// isn't one that can be read. Nothing is overwritten then.
-    pub fn open(directory: &Path) -> Result<(Self, Saved, Option<OutputMark>), String> {
+    pub fn open(directory: &Path) -> Result<(Self, Saved), String> {
         let fail = |what: &str, path: &Path, error: &dyn std::fmt::Display| {
             format!("state directory {}: can't {what} {}: {error}", directory.display(), path.display())
         };
@@ -49,13 +49,13 @@ impl State {
             error => fail("lock", &lock_path, &error),
         })?;
         let checkpoint = directory.join("checkpoint.jsonl");
-        let (saved, output) = read(&checkpoint).map_err(|error| {
+        let saved = read(&checkpoint).map_err(|error| {
             format!(
                 "checkpoint {}: {error}. It was left as it is. To begin anew, move it away; lines since it was written may then be lost, or come twice",
                 checkpoint.display()
             )
         })?;
-        Ok((Self { next: directory.join("checkpoint.next"), checkpoint, _lock: lock }, saved, output))
+        Ok((Self { next: directory.join("checkpoint.next"), checkpoint, _lock: lock }, saved))
     }
 
     /// Replaces the checkpoint.
@@ -71,10 +71,10 @@ impl State {
 }
 
 /// Reads a checkpoint; if there is none, nothing was left.
-fn read(path: &Path) -> Result<(Saved, Option<OutputMark>), String> {
+fn read(path: &Path) -> Result<Saved, String> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Saved::default(), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Saved::default()),
         Err(error) => return Err(error.to_string()),
     };
     let mut bytes = Vec::new();
@@ -91,21 +91,21 @@ mod tests {
 
     use super::*;
     use crate::core::place::Place;
-    use crate::shell::file::tests::folder;
+    use crate::shell::folder::folder;
 
     #[test]
     fn what_is_saved_is_found_by_the_next_run() {
         let folder = folder("state-saved");
-        let (state, saved, _) = State::open(&folder).expect("a new directory");
+        let (state, saved) = State::open(&folder).expect("a new directory");
         assert!(saved.places.is_empty());
         let (id, place) = (ContainerId::from([1; 32]), Place::default());
         for _ in 0..2 {
             state
-                .save(&checkpoint::encode(Timestamp::default(), None, [(id, &place)].into_iter()))
+                .save(&checkpoint::encode(Timestamp::default(), [(id, &place)].into_iter(), &[]))
                 .expect("saved");
         }
         drop(state);
-        let (_state, saved, _) = State::open(&folder).expect("it is unlocked");
+        let (_state, saved) = State::open(&folder).expect("it is unlocked");
         assert_eq!(saved.places.get(&id), Some(&place));
     }
 

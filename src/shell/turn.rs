@@ -6,15 +6,15 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use super::connection::{Connection, Outcome};
-use super::delivery::Delivery;
 use super::messages::Messages;
+use super::sinks::Sinks;
 use super::table::Table;
 use super::world::{Ask, Outlet, Ready, Token, Urgency, World};
+use crate::config::Settings;
 use crate::config::keys::Key;
 use crate::config::values::Values;
-use crate::config::{Destination, Settings};
 use crate::core::Core;
-use crate::core::checkpoint::{self, OutputMark, Saved};
+use crate::core::checkpoint::{self, Saved, SavedSink};
 use crate::core::exchange::{Command, ConnectError, End, Exchange, Input};
 use crate::core::notice::{Notice, Weight};
 use crate::core::pace::{Load, Pace};
@@ -40,14 +40,10 @@ pub struct Turn<W: World> {
     buffer: Box<[u8]>,
     pace: Pace,
     load: Load,
-    delivery: Delivery,
-    /// Where lines go; and that it takes none for now, which was said.
-    destination: Destination,
-    waits: bool,
-    /// Another file may stand at the output file's path: look between two batches.
-    exchange: bool,
-    /// Delivery stopped in the middle, because a turn must end.
-    more_to_deliver: bool,
+    sinks: Sinks<W::Socket>,
+    /// There is work beside the writing: now, or then.
+    more_to_tend: bool,
+    tend_at: Option<Mono>,
     messages: Messages,
     news: bool,
     /// stdout takes nothing any more: end with this code.
@@ -84,8 +80,9 @@ impl<W: World> Turn<W> {
             per_container: settings.http_per_container,
         };
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
-        let mut core = Core::new(settings.rules, saved, now, settings.seed.unwrap_or(seed));
-        core.set_encoder(settings.encoder);
+        let seed = settings.seed.unwrap_or(seed);
+        let mut core = Core::new(settings.rules, saved, now, seed);
+        let sinks = Sinks::new(settings.sinks, &mut core, seed);
         Self {
             world,
             core,
@@ -98,14 +95,9 @@ impl<W: World> Turn<W> {
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             pace: Pace::new(settings.max_latency),
             load: Load::default(),
-            delivery: match settings.destination {
-                Destination::Journal => Delivery::of_entries(),
-                _ => Delivery::default(),
-            },
-            destination: settings.destination,
-            waits: false,
-            exchange: false,
-            more_to_deliver: false,
+            sinks,
+            more_to_tend: false,
+            tend_at: None,
             messages,
             news: settings.news,
             closed: None,
@@ -133,6 +125,7 @@ impl<W: World> Turn<W> {
                     self.save();
                 }
                 self.web.close(&mut self.world);
+                self.sinks.close(&mut self.world);
                 self.talk();
                 return code;
             }
@@ -145,7 +138,7 @@ impl<W: World> Turn<W> {
             }
             now = self.world.now();
             self.core.begin_turn(now);
-            self.delivery.begin_turn(now.mono);
+            self.sinks.begin_turn(now.mono);
             self.mark();
             self.run_connections();
             self.web.turn(&mut self.world, &mut self.core, &self.messages);
@@ -154,16 +147,17 @@ impl<W: World> Turn<W> {
     }
 
     fn wait(&mut self, now: Now, hold: Duration) -> io::Result<()> {
-        let busy = !self.run.is_empty() || self.more_to_deliver || self.web.is_busy();
+        let busy = !self.run.is_empty() || self.sinks.is_busy() || self.more_to_tend || self.web.is_busy();
         let (core, web) = (self.core.deadline(), self.web.deadline());
-        let delivery = self.delivery.deadline();
-        let (hold, timeout) = match core.map(|(at, _)| at).into_iter().chain(web).chain(delivery).min() {
-            _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
-            Some(at) => (hold, Some(at.since(now.mono))),
-            None => (hold, None),
-        };
+        let sinks = self.sinks.deadline();
+        let (hold, timeout) =
+            match core.map(|(at, _)| at).into_iter().chain(web).chain(sinks).chain(self.tend_at).min() {
+                _ if busy => (Duration::ZERO, Some(Duration::ZERO)),
+                Some(at) => (hold, Some(at.since(now.mono))),
+                None => (hold, None),
+            };
         log::trace!(
-            "waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for the journal {delivery:?}"
+            "waiting: hold {hold:?}, timeout {timeout:?} for {core:?}, for our HTTP {web:?}, for sinks {sinks:?}"
         );
         self.ready.clear();
         self.world.wait(hold, timeout, &mut self.ready)
@@ -175,7 +169,8 @@ impl<W: World> Turn<W> {
         for ready in marked.drain(..) {
             match ready {
                 Ready::Socket { token, readable, closed, writable } => {
-                    if self.web.mark(token, readable, writable) {
+                    if self.web.mark(token, readable, writable) || self.sinks.mark(token, readable, writable)
+                    {
                         continue;
                     }
                     let Some(connection) = self.connections.get_mut(token) else { continue };
@@ -187,8 +182,8 @@ impl<W: World> Turn<W> {
                     }
                 }
                 Ready::Accept => self.web.knock(),
-                Ready::Outlet(Outlet::Stdout) => self.delivery.reopen(),
-                Ready::OutletClosed(Outlet::Stdout) => self.closed = Some(0),
+                Ready::Outlet(Outlet::Sink(sink)) => self.sinks.reopen(sink),
+                Ready::OutletClosed(Outlet::Sink(_)) => self.closed = Some(0),
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
                 Ready::Ask(Ask::Rotate) => self.core.handle(Input::Rotate),
@@ -211,11 +206,11 @@ impl<W: World> Turn<W> {
         }
     }
 
-    /// One round: each connection that is ready runs once, within its budget. If that has brought many lines, and the outlet
-    /// takes some, the rest of the round is the next turn's.
+    /// One round: each connection that is ready runs once, within its budget. If that has brought many lines, the sinks have
+    /// their turn first, and the rest of the round is the next turn's.
     fn run_connections(&mut self) {
         for _ in 0..self.run.len() {
-            if self.delivery.is_open() && self.core.has_full_batch() {
+            if self.core.has_enough() {
                 return;
             }
             let Some(token) = self.run.pop_front() else { return };
@@ -323,10 +318,11 @@ impl<W: World> Turn<W> {
 
     /// SIGHUP: the configuration is read again. If it is valid, it holds from now on; else the old one stays.
     fn reload(&mut self) {
-        self.exchange = matches!(self.destination, Destination::File(_));
+        let files = self.sinks.have_files();
+        self.world.look_for_files();
         let Some(read) = self.world.reload() else {
             // Without a configuration SIGHUP means what it means to any program; unless a file may have been exchanged.
-            if !self.exchange {
+            if !files {
                 self.core.handle(Input::Stop);
             }
             return;
@@ -357,9 +353,7 @@ impl<W: World> Turn<W> {
         if !fixed.is_empty() {
             text.push_str(&format!("; a restart is needed for {}", called(fixed)));
         }
-        if settings.destination == self.destination {
-            self.core.set_encoder(settings.encoder); // that of another destination waits for the restart, too
-        }
+        self.sinks.take_over(settings.sinks, &mut self.core);
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
@@ -368,11 +362,9 @@ impl<W: World> Turn<W> {
         text
     }
 
-    /// Writes the checkpoint: places up to which all lines are written, and how much of the output file that is.
+    /// Writes the checkpoint, if there is one: up to where all lines are written, and how long the sinks' files were then.
     fn save(&mut self) {
-        let settled = self.delivery.settled();
-        let output = self.world.output().map(|mark| OutputMark { length: mark.length + settled, ..mark });
-        let bytes = checkpoint::encode(self.core.taken(), output, self.core.settled_places());
+        let bytes = if self.stateful { self.checkpoint() } else { Vec::new() };
         match self.world.save(&bytes) {
             Ok(()) => self.unsaved = false,
             Err(error) => {
@@ -383,6 +375,16 @@ impl<W: World> Turn<W> {
                 }
             }
         }
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        let (core, world) = (&self.core, &self.world);
+        let sinks = core.sink_rules().iter().enumerate().map(|(index, rules)| SavedSink {
+            name: &rules.name,
+            files: world.marks(index),
+            ahead: core.places_ahead(index),
+        });
+        checkpoint::encode(core.taken(), core.settled_places(), &sinks.collect::<Vec<_>>())
     }
 
     /// SIGUSR2: how many of what, for people and for `docklog soak`.
@@ -423,58 +425,17 @@ impl<W: World> Turn<W> {
     }
 
     fn deliver(&mut self) {
-        if self.exchange {
-            self.exchange_output();
-        }
-        let world = &mut self.world;
-        match self.delivery.run(&mut self.core, |bytes| world.write(Outlet::Stdout, bytes)) {
-            Ok(more) => {
-                self.more_to_deliver = more;
-                if self.delivery.is_open() && std::mem::take(&mut self.waits) {
-                    let text = format!("docklog: {} takes lines again\n", self.destination.called());
-                    self.messages.push(text.as_bytes());
-                }
-            }
-            Err(error) if may_pass(&self.destination, &error) => self.wait_for_outlet(&error),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = Some(0), // `| head` has enough
-            Err(error) => {
-                self.messages.push(
-                    format!("docklog: can't write to {}: {error}\n", self.destination.called()).as_bytes(),
-                );
-                self.closed = Some(1);
-            }
-        }
-    }
-
-    /// The engine keeps what isn't read meanwhile.
-    fn wait_for_outlet(&mut self, error: &io::Error) {
-        self.delivery.wait_until(self.core.now().mono.after(limits::OUTLET_AGAIN));
-        if !std::mem::replace(&mut self.waits, true) {
-            let text =
-                format!("docklog: can't write to {}: {error}; lines wait\n", self.destination.called());
-            self.messages.push(text.as_bytes());
-        }
-    }
-
-    /// SIGHUP: goes on in the new file, if the old one was moved away. No line is torn by that, and none is repeated: the
-    /// checkpoint knows of it before a line is in the new one.
-    fn exchange_output(&mut self) {
-        if !self.delivery.is_between(&mut self.core) {
-            return;
-        }
-        self.exchange = false;
-        match self.world.exchange_output() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.delivery.begin_anew();
-                self.messages.push(b"docklog: the output file was moved away: lines go on in a new one\n");
-                if self.stateful {
-                    self.save();
-                }
-            }
-            Err(error) => {
-                self.messages.push(format!("docklog: {error}; lines go on to the old one\n").as_bytes())
-            }
+        let asks = self.sinks.run(&mut self.world, &mut self.core, &self.messages);
+        self.closed = self.closed.or(asks.end);
+        let tended = self.world.tend(self.core.now().wall);
+        tended
+            .notices
+            .iter()
+            .for_each(|notice| self.messages.push(format!("docklog: {notice}\n").as_bytes()));
+        self.more_to_tend = tended.more;
+        self.tend_at = tended.after.map(|span| self.core.now().mono.after(span));
+        if asks.save || tended.save {
+            self.save();
         }
     }
 
@@ -482,7 +443,7 @@ impl<W: World> Turn<W> {
         if !self.messages.is_empty() {
             let world = &mut self.world;
             // Without stderr there is nobody left to tell.
-            let _ = self.messages.drain(|bytes| world.write(Outlet::Stderr, bytes));
+            let _ = self.messages.drain(|bytes| world.complain(bytes));
         }
     }
 
@@ -492,20 +453,13 @@ impl<W: World> Turn<W> {
             return self.closed;
         }
         let code = self.core.exit()?;
-        if self.delivery.is_done(&self.core) {
+        if self.sinks.are_done(&self.core) {
             return Some(code);
         }
         if !self.core.overdue() {
             return None;
         }
-        let (bytes, lines) = self.delivery.undelivered(&mut self.core);
-        self.messages.push(
-            format!(
-                "docklog: stopped while {} was stalled: {lines} lines, of {bytes} bytes, were read but not written\n",
-                self.destination.called()
-            )
-            .as_bytes(),
-        );
+        self.sinks.give_up(&mut self.core, &self.messages);
         Some(code)
     }
 }
@@ -517,24 +471,6 @@ fn permit<S: Read + io::Write>(connection: &mut Connection<S>, core: &Core) -> u
         connection.set_format(format);
     }
     core.permit(id)
-}
-
-/// True for what a while may mend: there is no journal, or no room on the disk.
-fn may_pass(destination: &Destination, error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected, NotFound, QuotaExceeded, ResourceBusy,
-        StorageFull,
-    };
-    match destination {
-        Destination::Stdout => false,
-        Destination::File(_) => matches!(error.kind(), StorageFull | QuotaExceeded),
-        Destination::Journal => {
-            matches!(
-                error.kind(),
-                BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected | NotFound | ResourceBusy
-            )
-        }
-    }
 }
 
 /// What an error of `connect` means (W-81, W-82).

@@ -4,11 +4,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
+
+use docklog_protocol::Timestamp;
 
 use super::process::Figures;
 use crate::config::Settings;
-use crate::core::checkpoint::OutputMark;
+use crate::core::batch::Batch;
+use crate::core::checkpoint::FileMark;
+use crate::core::source::Source;
 use crate::core::time::Now;
 
 /// Names one connection for readiness events. Packs a generation and a slot, so that an event of a closed connection
@@ -25,11 +30,11 @@ pub enum Urgency {
     Bulk,
 }
 
-/// The two ways out of the process.
+/// The ways out of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outlet {
-    /// Log data, nothing else.
-    Stdout,
+    /// Log data for the sink of this number, nothing else.
+    Sink(usize),
     /// Our own messages.
     Stderr,
 }
@@ -72,7 +77,21 @@ pub enum Ready {
     Ask(Ask),
 }
 
-/// A machine: clocks, readiness, connections to the engine, the outlets. No call blocks, but [`World::wait`].
+/// What work beside the writing asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// There is more to do now.
+    pub more: bool,
+    /// There will be more to do after this span.
+    pub after: Option<Duration>,
+    /// It waits for the checkpoint to be saved.
+    pub save: bool,
+    /// What people should hear of.
+    pub notices: Vec<String>,
+}
+
+/// A machine: clocks, readiness, connections to the engine, the outlets. No call blocks, but [`World::wait`]. What is about
+/// files does nothing on a machine without sinks that are files.
 pub trait World {
     /// A non-blocking socket: to the engine, a client of our own HTTP, a receiver of lines, or a name server.
     type Socket: io::Read + io::Write + 'static;
@@ -120,24 +139,52 @@ pub trait World {
     /// Those of epoll_wait(2) that are bugs; EINTR isn't reported.
     fn wait(&mut self, hold: Duration, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
-    /// Writes as much as the outlet takes now; to the journal, the first entry of these.
+    /// Writes as much to stderr as it takes now.
+    ///
+    /// # Errors
+    /// As [`World::write_lines`].
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// A batch is to be written to a sink, or gone on with after an error. True if the checkpoint must be saved before a byte of
+    /// it is written: then it knows of each file before a line is in it.
+    ///
+    /// # Errors
+    /// Those of open(2).
+    fn prepare(&mut self, sink: usize, batch: &Batch) -> io::Result<bool> {
+        let _ = (sink, batch);
+        Ok(false)
+    }
+
+    /// Writes as much as a sink takes now; to a journal, the first entry of these. `source`: whose lines they are, where the
+    /// sink puts those of each container elsewhere.
     ///
     /// # Errors
     /// `WouldBlock` when it takes nothing now: [`Ready::Outlet`] will tell when it does. `BrokenPipe` when the reader has
-    /// gone. Where lines go to the journal, what connect(2) says while there is none.
-    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize>;
+    /// gone. Where lines go to a file, those of write(2); to the journal, what connect(2) says while there is none.
+    fn write_lines(&mut self, sink: usize, source: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize>;
+
+    /// All that was written to a sink is settled: what a later docklog finds beyond that in its files, it cuts off.
+    fn settle(&mut self, sink: usize) {
+        let _ = sink;
+    }
+
+    /// The files of a sink, and how much of each is settled.
+    fn marks(&self, sink: usize) -> Vec<FileMark> {
+        let _ = sink;
+        Vec::new()
+    }
+
+    /// The files of sinks may have been moved away (logrotate): lines go to new ones from the next batch on.
+    fn look_for_files(&mut self) {}
+
+    /// Does a little of the work beside the writing: rotated files are compressed, and deleted.
+    fn tend(&mut self, now: Timestamp) -> Tended {
+        let _ = now;
+        Tended::default()
+    }
 
     /// What the kernel knows of this process.
     fn figures(&mut self) -> Figures;
-
-    /// If lines go to a file whose unsettled end can be cut off: which, and how long it was at the start.
-    fn output(&self) -> Option<OutputMark>;
-
-    /// If another file stands where the output file was, or none (logrotate): lines go to that one from now on. True if so.
-    ///
-    /// # Errors
-    /// Why it can't be opened, for people: lines go on to the old one.
-    fn exchange_output(&mut self) -> Result<bool, String>;
 
     /// Tells the service manager, in the words of sd_notify(3); without one nothing happens. What can't be sent now is not
     /// sent: the next news say more.
@@ -149,7 +196,7 @@ pub trait World {
     /// All that is wrong with it, for people.
     fn reload(&mut self) -> Option<Result<Settings, String>>;
 
-    /// Replaces the checkpoint.
+    /// Replaces the checkpoint. It knows of the present files then.
     ///
     /// # Errors
     /// Those of the file system: the old one stays.

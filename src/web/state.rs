@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::page::{Cursor, Facts};
 use crate::core::status::StreamStatus;
-use crate::limits;
 
 const HEAD: usize = 0;
 const STREAMS: usize = 1;
@@ -35,6 +34,7 @@ fn head(facts: &Facts<'_>, out: &mut Vec<u8>) {
         ("engine", engine(facts)),
         ("memory", memory(facts)),
         ("sessions", sessions(facts)),
+        ("sinks", sinks(facts)),
     ];
     out.push(b'{');
     for (name, value) in parts {
@@ -51,6 +51,7 @@ fn docklog(facts: &Facts<'_>) -> Value {
         "started": process.started, "cpu_seconds": process.cpu.map(|cpu| cpu.as_secs_f64()),
         "resident_bytes": process.resident, "threads": process.threads,
         "open_fds": process.open_fds, "max_fds": process.max_fds,
+        "longest_turn_seconds": process.longest_turn.map(|turn| turn.as_secs_f64()),
         "http": { "connections": facts.clients, "requests": facts.requests },
     })
 }
@@ -66,7 +67,17 @@ fn engine(facts: &Facts<'_>) -> Value {
 
 fn memory(facts: &Facts<'_>) -> Value {
     let load = facts.core.load_status();
-    json!({ "used": load.memory, "limit": limits::MEMORY, "permit": load.permit })
+    json!({ "used": load.memory, "limit": load.limit, "permit": load.permit })
+}
+
+fn sinks(facts: &Facts<'_>) -> Value {
+    let sinks = facts.core.sinks_status().map(|sink| {
+        json!({
+            "name": sink.name, "waiting_bytes": sink.waiting, "lines": sink.figures.lines,
+            "dropped": sink.figures.dropped, "refused": sink.figures.refused, "spared": sink.figures.spared,
+        })
+    });
+    sinks.collect()
 }
 
 fn sessions(facts: &Facts<'_>) -> Value {

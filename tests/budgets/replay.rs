@@ -11,12 +11,13 @@ use std::time::Duration;
 use docklog::cli::args;
 use docklog::config::values::Values;
 use docklog::config::{Settings, Surroundings};
-use docklog::core::checkpoint::{OutputMark, Saved};
+use docklog::core::checkpoint::Saved;
+use docklog::core::source::Source;
 use docklog::core::time::{Mono, Now};
 use docklog::shell::messages::Messages;
 use docklog::shell::process::Figures;
 use docklog::shell::turn::Turn;
-use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
+use docklog::shell::world::{Ready, Token, Urgency, World};
 use docklog_protocol::Timestamp;
 
 /// As much as a Unix socket queues of small chunks.
@@ -175,25 +176,17 @@ impl World for Replay {
         Ok(())
     }
 
-    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
-        if outlet == Outlet::Stdout {
-            self.out.set(self.out.get() + (self.measure)(bytes));
-        } else {
-            io::stderr().write_all(bytes)?;
-        }
-        Ok(bytes.len())
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stderr().write(bytes)
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        Ok(false)
+    fn write_lines(&mut self, _: usize, _: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        self.out.set(self.out.get() + (self.measure)(bytes));
+        Ok(bytes.len())
     }
 
     fn figures(&mut self) -> Figures {
         Figures::default()
-    }
-
-    fn output(&self) -> Option<OutputMark> {
-        None
     }
 
     fn notify(&mut self, _: &str) {}

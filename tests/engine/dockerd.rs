@@ -23,10 +23,14 @@ pub(crate) struct Version(pub(crate) &'static str);
 /// All of them.
 pub(crate) const VERSIONS: [Version; 2] = [Version("docker-20"), Version("docker-28")];
 
+/// Where `.ci/engines` installs them.
+pub(crate) fn engines() -> PathBuf {
+    std::env::var_os("DOCKLOG_ENGINES").unwrap_or_else(|| "/opt/docklog-engines".into()).into()
+}
+
 impl Version {
     fn programs(self) -> PathBuf {
-        let engines = std::env::var_os("DOCKLOG_ENGINES").unwrap_or_else(|| "/opt/docklog-engines".into());
-        PathBuf::from(engines).join(self.0).join("bin")
+        engines().join(self.0).join("bin")
     }
 
     /// Why this engine can't be started here, if it can't.

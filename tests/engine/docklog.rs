@@ -27,6 +27,7 @@ pub(crate) struct Launch {
     stdout_rests: Duration,
     stderr_unread: bool,
     gaps_may_come: bool,
+    to_sinks: bool,
 }
 
 impl Launch {
@@ -40,6 +41,7 @@ impl Launch {
             stdout_rests: Duration::ZERO,
             stderr_unread: false,
             gaps_may_come: false,
+            to_sinks: false,
         }
     }
 
@@ -77,6 +79,12 @@ impl Launch {
         self
     }
 
+    /// Lines go where this configuration file's sinks say.
+    pub(crate) fn sinks(mut self, config: &Path) -> Self {
+        self.to_sinks = true;
+        self.args(["--config", config.to_str().unwrap()])
+    }
+
     /// The command itself, for a test that does otherwise with its streams.
     pub(crate) fn command(&self) -> Command {
         self.command_of(&[self.program.as_os_str()])
@@ -84,7 +92,10 @@ impl Launch {
 
     fn command_of(&self, words: &[&OsStr]) -> Command {
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).args(["-o", "json", "-H", &self.host]).args(&self.args);
+        command.args(&words[1..]).args(["-H", &self.host]).args(&self.args);
+        if !self.to_sinks {
+            command.args(["-o", "json"]);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env_remove("DOCKER_HOST").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -4,17 +4,19 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 use docklog::config::Settings;
 use docklog::core::Core;
-use docklog::core::checkpoint::{OutputMark, Saved};
+use docklog::core::checkpoint::Saved;
 use docklog::core::exchange::{End, Exchange, Input};
+use docklog::core::source::Source;
 use docklog::core::time::{Mono, Now};
 use docklog::limits;
 use docklog::shell::messages::Messages;
 use docklog::shell::process::Figures;
-use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
+use docklog::shell::world::{Ready, Token, Urgency, World};
 use docklog::web::{Ways, Web};
 use docklog_protocol::{ContainerId, Document, EngineKind, Listed, Progress, Timestamp, Version};
 
@@ -105,10 +107,6 @@ impl World for Door {
         self.closed += 1;
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        Ok(false)
-    }
-
     fn figures(&mut self) -> Figures {
         Figures::default()
     }
@@ -125,12 +123,12 @@ impl World for Door {
         Ok(())
     }
 
-    fn write(&mut self, _: Outlet, bytes: &[u8]) -> io::Result<usize> {
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        None
+    fn write_lines(&mut self, _: usize, _: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
     }
 
     fn notify(&mut self, _: &str) {}

@@ -3,5 +3,6 @@
 
 pub mod admin;
 pub mod configuration;
+pub mod names;
 pub mod resume;
 pub mod roundtrip;

@@ -161,6 +161,7 @@ impl Machine {
         assert!(!self.killed, "scenario: docklog was killed already");
         self.killed = true;
         self.kills.push(self.stdout.taken.len());
+        self.others.iter_mut().for_each(|sink| sink.kills.push(sink.outlet.taken.len()));
     }
 
     /// Docklog is started again after a kill.
@@ -172,6 +173,11 @@ impl Machine {
     pub fn stop_signal(&mut self) {
         assert!(!self.killed, "scenario: nobody is there to be stopped");
         self.asks.push_back(Ask::Stop);
+    }
+
+    /// SIGUSR2 for docklog.
+    pub fn counts_signal(&mut self) {
+        self.asks.push_back(Ask::Counts);
     }
 
     /// SIGHUP for docklog.

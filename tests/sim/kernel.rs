@@ -135,9 +135,32 @@ impl Machine {
         Ok(taken)
     }
 
+    /// True if the checkpoint doesn't know a sink's file yet.
+    pub fn prepare(&mut self, sink: usize) -> bool {
+        let mark = if sink == 0 { &self.output } else { &self.others[sink - 1].output };
+        let Some(mark) = mark else { return false };
+        let path = mark.path.display().to_string();
+        !String::from_utf8_lossy(self.checkpoint.as_deref().unwrap_or_default()).contains(&path)
+    }
+
+    /// All that was written to a sink is settled.
+    pub fn settle_sink(&mut self, sink: usize) {
+        let (mark, outlet) = match sink {
+            0 => (&mut self.output, &self.stdout),
+            _ => {
+                let other = &mut self.others[sink - 1];
+                (&mut other.output, &other.outlet)
+            }
+        };
+        if let Some(mark) = mark {
+            mark.length = outlet.taken.len() as u64;
+        }
+    }
+
     pub fn outlet(&mut self, way: Way) -> &mut Outlet {
         match way {
-            Way::Stdout => &mut self.stdout,
+            Way::Sink(0) => &mut self.stdout,
+            Way::Sink(other) => &mut self.others[other - 1].outlet,
             Way::Stderr => &mut self.stderr,
         }
     }

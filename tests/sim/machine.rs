@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use docklog::config::{Destination, Settings};
-use docklog::core::checkpoint::{OutputMark, Saved, decode};
+use docklog::config::Settings;
+use docklog::config::sink::Destination;
+use docklog::core::checkpoint::{FileMark, Saved, decode};
 use docklog::shell::world::{Ask, Outlet as Way, Ready, Token, Urgency};
 
 use super::engine::{Dialect, SimEngine};
@@ -47,6 +48,16 @@ pub struct Tally {
     pub violations: Vec<String>,
 }
 
+/// A sink beside stdout.
+#[derive(Debug)]
+pub struct Sink {
+    pub outlet: Outlet,
+    /// It is a file.
+    pub output: Option<FileMark>,
+    /// How much had come to it at each kill.
+    pub kills: Vec<usize>,
+}
+
 /// The machine.
 #[derive(Debug)]
 pub struct Machine {
@@ -66,7 +77,9 @@ pub struct Machine {
     /// What docklog has saved last.
     pub checkpoint: Option<Vec<u8>>,
     /// Stdout is docklog's output file.
-    pub output: Option<OutputMark>,
+    pub output: Option<FileMark>,
+    /// Sinks beside the first, which is stdout.
+    pub others: Vec<Sink>,
     /// Docklog's command line and its configuration file, if it has one.
     pub args: Vec<String>,
     pub configuration: Option<String>,
@@ -115,6 +128,7 @@ impl Machine {
             visitors: Visitors::default(),
             checkpoint: None,
             output: None,
+            others: Vec::new(),
             args: Vec::new(),
             configuration: None,
             manager: Vec::new(),
@@ -191,7 +205,9 @@ impl Machine {
     /// When something happens next.
     fn next_due(&self) -> Option<u64> {
         let arrivals = self.links.values().filter_map(|link| link.next_arrival(self.now)).min();
-        let outlets = [&self.stdout, &self.stderr].into_iter().filter_map(|o| o.next_due(self.now)).min();
+        let others = self.others.iter().map(|sink| &sink.outlet);
+        let outlets = [&self.stdout, &self.stderr].into_iter().chain(others);
+        let outlets = outlets.filter_map(|outlet| outlet.next_due(self.now)).min();
         [self.plan.next(), arrivals, outlets].into_iter().flatten().min()
     }
 
@@ -250,20 +266,34 @@ impl Machine {
         self.closed_tokens.clear();
         self.stdout.forget_writer();
         self.stderr.forget_writer();
+        self.others.iter_mut().for_each(|sink| sink.outlet.forget_writer());
     }
 
     /// What docklog does before its loop: it takes up its checkpoint, and cuts off what its output file holds beyond.
     pub fn take_up(&mut self, settings: &Settings) -> Saved {
         self.starts += 1;
         let left = self.checkpoint.as_ref().filter(|_| settings.state.is_some());
-        let (saved, settled) = left.map_or_else(Default::default, |bytes| decode(bytes).unwrap());
-        self.output = matches!(settings.destination, Destination::File(_)).then(|| {
-            if let Some(settled) = settled {
-                self.stdout.taken.truncate(settled.length as usize);
-                self.kills.clear(); // it is one output again
+        let saved = left.map_or_else(Saved::default, |bytes| decode(bytes).unwrap());
+        while self.others.len() + 1 < settings.sinks.len() {
+            self.others.push(Sink { outlet: Outlet::new(), output: None, kills: Vec::new() });
+        }
+        for (index, sink) in settings.sinks.iter().enumerate() {
+            let (outlet, kills, output) = match index {
+                0 => (&mut self.stdout, &mut self.kills, &mut self.output),
+                _ => {
+                    let other = &mut self.others[index - 1];
+                    (&mut other.outlet, &mut other.kills, &mut other.output)
+                }
+            };
+            let Destination::File(template, _) = &sink.destination else { continue };
+            if let Some(settled) = saved.files.get(&sink.name) {
+                outlet.taken.truncate(settled[0].length as usize);
+                kills.clear(); // it is one output again
             }
-            OutputMark { device: 1, inode: 1, length: self.stdout.taken.len() as u64 }
-        });
+            let (inode, length) = (index as u64, outlet.taken.len() as u64);
+            let path = template.single().expect("scenario: one file a sink");
+            *output = Some(FileMark { path, device: 1, inode, length });
+        }
         saved
     }
 
@@ -288,7 +318,8 @@ impl Machine {
     fn collect(&mut self, urgent_only: bool, ready: &mut Vec<Ready>) {
         let (now, strict, room) = (self.now, self.knobs.strict_edges, self.knobs.request_room);
         ready.extend(self.asks.drain(..).map(Ready::Ask));
-        for way in [Way::Stdout, Way::Stderr] {
+        let sinks = (0..=self.others.len()).map(Way::Sink);
+        for way in sinks.chain([Way::Stderr]) {
             if self.outlet(way).take_edge(now) {
                 ready.push(Ready::Outlet(way));
             }

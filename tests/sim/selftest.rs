@@ -285,13 +285,13 @@ fn a_stalled_outlet_takes_a_pipe_full_and_tells_when_it_takes_more() {
     machine.at(3_000, "goes on", |m| m.stdout.set_rate(m.now, None));
     let mut world = SimWorld::new(machine);
     let big = vec![b'x'; 100_000];
-    assert_eq!(world.write(Outlet::Stdout, &big).unwrap(), 65_536);
-    assert_eq!(world.write(Outlet::Stdout, &big).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(world.write_lines(0, None, &big).unwrap(), 65_536);
+    assert_eq!(world.write_lines(0, None, &big).unwrap_err().kind(), ErrorKind::WouldBlock);
     let mut ready = Vec::new();
     world.wait(Duration::ZERO, MINUTE, &mut ready).unwrap();
-    assert_eq!(ready, [Ready::Outlet(Outlet::Stdout)]);
+    assert_eq!(ready, [Ready::Outlet(Outlet::Sink(0))]);
     assert!(world.machine().now >= 3_000 * MS);
-    assert_eq!(world.write(Outlet::Stdout, &big).unwrap(), 100_000);
+    assert_eq!(world.write_lines(0, None, &big).unwrap(), 100_000);
 }
 
 #[test]

@@ -126,6 +126,18 @@ impl Outcome {
         }
     }
 
+    /// What can be said of another sink's lines than of stdout's.
+    pub fn of_sink(self, sink: usize) -> Self {
+        {
+            let mut machine = self.machine.machine_mut();
+            let machine = &mut *machine;
+            let other = &mut machine.others[sink - 1];
+            std::mem::swap(&mut machine.stdout, &mut other.outlet);
+            std::mem::swap(&mut machine.kills, &mut other.kills);
+        }
+        self
+    }
+
     /// What each docklog gave out: the first, and those that were started after kills.
     pub fn parts(&self) -> Vec<Output> {
         let machine = self.machine.machine();
@@ -256,6 +268,14 @@ impl Outcome {
     /// How often stderr says this.
     pub fn said(&self, what: &str) -> usize {
         self.stderr.lines().filter(|line| line.contains(what)).count()
+    }
+
+    /// One of the counts that were told last, on SIGUSR2.
+    #[track_caller]
+    pub fn count(&self, name: &str) -> u64 {
+        let told = self.stderr.lines().rev().find_map(|line| line.strip_prefix("docklog: counts "));
+        let counts: serde_json::Value = serde_json::from_str(told.expect("counts")).unwrap();
+        counts[name].as_u64().unwrap()
     }
 
     /// Requests whose line holds this.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use docklog::cli::args;
 use docklog::config::{Settings, Surroundings, file};
-use docklog::core::checkpoint::OutputMark;
+use docklog::core::batch::Batch;
+use docklog::core::checkpoint::FileMark;
+use docklog::core::source::Source;
 use docklog::core::time::{Mono, Now};
 use docklog::shell::process::Figures;
 use docklog::shell::world::{Outlet, Ready, Token, Urgency, World};
@@ -125,16 +127,26 @@ impl World for SimWorld {
         self.0.borrow_mut().wait(nanos(hold), timeout.map(nanos), ready)
     }
 
-    fn write(&mut self, outlet: Outlet, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write_out(outlet, bytes)
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write_out(Outlet::Stderr, bytes)
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        self.0.borrow().output
+    fn prepare(&mut self, sink: usize, _: &Batch) -> io::Result<bool> {
+        Ok(self.0.borrow_mut().prepare(sink))
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        Ok(false) // nobody moves it away here
+    fn write_lines(&mut self, sink: usize, _: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write_out(Outlet::Sink(sink), bytes)
+    }
+
+    fn settle(&mut self, sink: usize) {
+        self.0.borrow_mut().settle_sink(sink);
+    }
+
+    fn marks(&self, sink: usize) -> Vec<FileMark> {
+        let machine = self.0.borrow();
+        let mark = if sink == 0 { &machine.output } else { &machine.others[sink - 1].output };
+        mark.iter().cloned().collect()
     }
 
     fn notify(&mut self, state: &str) {

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::rc::Rc;
 use std::time::Duration;
 
 use docklog_protocol::Timestamp;
@@ -17,11 +18,11 @@ use super::names::System;
 use super::target::{Format, Target};
 use super::{Outcome, Pushes};
 use crate::config::Settings;
-use crate::core::checkpoint::OutputMark;
+use crate::core::source::Source;
 use crate::core::time::{Mono, Now};
 use crate::shell::messages::Messages;
 use crate::shell::process::Figures;
-use crate::shell::world::{Outlet, Ready, Token, Urgency, World};
+use crate::shell::world::{Ready, Token, Urgency, World};
 
 const NOW: i64 = 1_795_464_967;
 
@@ -163,10 +164,6 @@ impl World for Net {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        Ok(false)
-    }
-
     fn figures(&mut self) -> Figures {
         Figures::default()
     }
@@ -183,12 +180,12 @@ impl World for Net {
         Ok(())
     }
 
-    fn write(&mut self, _: Outlet, bytes: &[u8]) -> io::Result<usize> {
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        None
+    fn write_lines(&mut self, _: usize, _: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
     }
 
     fn notify(&mut self, _: &str) {}

@@ -3,8 +3,7 @@
 use super::Samples::{By, Count, One, PerContainer};
 use super::{Each, Kind, Metric, OfStream, Samples};
 use crate::core::count::Counts;
-use crate::core::status::{Condition, StreamStatus};
-use crate::limits;
+use crate::core::status::{Condition, SinkStatus, StreamStatus};
 use crate::web::page::Facts;
 
 const fn gauge(name: &'static str, unit: &'static str, help: &'static str, samples: Samples) -> Metric {
@@ -65,7 +64,7 @@ pub const METRICS: &[Metric] = &[
         "docklog_memory_limit_bytes",
         "bytes",
         "So much of it stops the reading, until some of it is written.",
-        One(|_| size(limits::MEMORY)),
+        One(|facts| size(facts.core.load_status().limit)),
     ),
     count("docklog_lines_total", "lines", "Lines handed to the output (or segments of long ones).", |c| {
         c.lines
@@ -76,7 +75,7 @@ pub const METRICS: &[Metric] = &[
         "by reason",
         "Not handed to the output: lines that aren't wanted (filtered) or were handed over before (replayed), \
          spans of a log that the engine deleted or skipped (gap), containers whose log was gone (missed), can't be \
-         read (unreadable) or would be one too many (untracked), parts of the engine's answers (item).",
+         read (unreadable) or would be one too many (untracked), parts of the engine's answers (item); and, each time, lines that a sink had no room for (full) or refused (refused).",
         By("reason", dropped),
     ),
     count(
@@ -137,6 +136,42 @@ pub const METRICS: &[Metric] = &[
         "audits",
         "Comparisons of what was delivered with what a log holds.",
         |c| c.audits,
+    ),
+    counter(
+        "docklog_sink_lines_total",
+        "lines",
+        "Lines handed to a sink (or segments of long ones).",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.figures.lines)),
+    ),
+    counter(
+        "docklog_sink_dropped_lines_total",
+        "lines",
+        "Lines that a sink lost because it took none for long (on_full = \"drop\").",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.figures.dropped)),
+    ),
+    counter(
+        "docklog_sink_refused_lines_total",
+        "lines",
+        "Lines that a receiver has refused for good.",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.figures.refused)),
+    ),
+    counter(
+        "docklog_sink_spared_lines_total",
+        "lines",
+        "Lines read again for other sinks, which this one had.",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.figures.spared)),
+    ),
+    gauge(
+        "docklog_sink_waiting_bytes",
+        "bytes",
+        "What a sink has yet to take, as it was encoded for it.",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.waiting as u64)),
+    ),
+    gauge(
+        "docklog_longest_turn_seconds",
+        "seconds",
+        "The longest time in which the loop has seen to nothing new.",
+        One(|facts| facts.process.longest_turn.map(|turn| turn.as_secs_f64())),
     ),
     gauge(
         "docklog_http_connections",
@@ -315,9 +350,15 @@ fn dropped(facts: &Facts<'_>, each: Each<'_>) {
         ("unreadable", counts.unreadable),
         ("untracked", counts.untracked),
         ("item", counts.items_lost),
+        ("full", counts.dropped),
+        ("refused", counts.refused),
     ] {
         each(reason, count as f64);
     }
+}
+
+fn sinks(facts: &Facts<'_>, each: Each<'_>, of: fn(&SinkStatus<'_>) -> u64) {
+    facts.core.sinks_status().for_each(|sink| each(sink.name, of(&sink) as f64));
 }
 
 fn errors(facts: &Facts<'_>, each: Each<'_>) {

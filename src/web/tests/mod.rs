@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::Duration;
 
 use docklog_protocol::{
@@ -17,12 +18,13 @@ use docklog_protocol::{
 use super::{Ways, Web};
 use crate::config::Settings;
 use crate::core::Core;
-use crate::core::checkpoint::{OutputMark, Saved};
+use crate::core::checkpoint::Saved;
 use crate::core::exchange::{End, Exchange, Input};
+use crate::core::source::Source;
 use crate::core::time::{Mono, Now};
 use crate::shell::messages::Messages;
 use crate::shell::process::Figures;
-use crate::shell::world::{Outlet, Ready, Token, Urgency, World};
+use crate::shell::world::{Ready, Token, Urgency, World};
 
 const LOCAL: Ways = Ways { local: true, per_container: true };
 
@@ -98,10 +100,6 @@ impl World for Door {
         self.closed += 1;
     }
 
-    fn exchange_output(&mut self) -> Result<bool, String> {
-        Ok(false)
-    }
-
     fn figures(&mut self) -> Figures {
         Figures { resident: Some(3 << 20), threads: Some(1), started: Some(1.5), ..Figures::default() }
     }
@@ -118,12 +116,12 @@ impl World for Door {
         Ok(())
     }
 
-    fn write(&mut self, _: Outlet, bytes: &[u8]) -> io::Result<usize> {
+    fn complain(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
 
-    fn output(&self) -> Option<OutputMark> {
-        None
+    fn write_lines(&mut self, _: usize, _: Option<&Rc<Source>>, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
     }
 
     fn notify(&mut self, _: &str) {}

@@ -1,6 +1,7 @@
 //! The tests. Each runs once per engine version.
 
 use super::bench::Bench;
+use super::{nginx, receiver};
 
 mod citizen;
 mod endings;
@@ -11,6 +12,9 @@ mod quiet;
 mod refusals;
 mod rotation;
 mod selection;
+mod sinks;
+mod sinks_files;
+mod sinks_outages;
 mod stalls;
 mod survival;
 mod texts;
@@ -31,6 +35,9 @@ tests! {
     follow: fifty_containers_exactly_once;
     rotation: rotated_every_second, rotated_local_driver, rotated_with_the_engines_files, all_rotated_at_once,
         large_history_rotated, first_starts_repeat_no_history;
+    sinks_outages: sinks_outage, sinks_names;
+    sinks: sinks_loki, sinks_otlp, sinks_ndjson, sinks_killed, sinks_nginx, sinks_drop;
+    sinks_files: sinks_files_killed, sinks_hostile_names;
     survival: killed_again_and_again, output_file_moved_and_disk_full, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
         stalled_reader_of_small_files, burst_into_small_files;
     citizen: reload_under_load, six_paths_are_enough, check_tells_who_and_why;
@@ -45,4 +52,10 @@ tests! {
         last_line_without_newline, binary_bytes, local_driver, lines_in_pieces;
     selection: patterns, labels, images_labels_and_drivers, streams_alone, tail, since_until, no_follow_and_all;
     endings: broken_pipe_ends_quietly, signals_under_load;
+}
+
+/// Why this test can't run here with any engine, if it can't.
+pub(crate) fn missing(name: &str) -> Option<String> {
+    let nginx = || if name == "sinks_nginx" { nginx::missing() } else { None };
+    if name.starts_with("sinks_") { receiver::missing().or_else(nginx) } else { None }
 }

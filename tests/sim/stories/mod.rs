@@ -13,4 +13,5 @@ mod outlets;
 mod rotation;
 mod selection;
 mod service;
+mod sinks;
 mod web;

@@ -5,7 +5,7 @@ use crate::sim::{Machine, Story, plain};
 
 /// Bytes that may be read beyond what the outlet takes: the budget, what a turn reads before it is noticed, encoded
 /// pieces.
-const HELD: u64 = 3 << 20;
+const HELD: u64 = 5 << 20;
 
 fn busy(story: &mut Story, from: u64, to: u64) {
     for n in 0..10 {

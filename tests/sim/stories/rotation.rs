@@ -18,7 +18,7 @@ pub(super) fn writes(machine: &mut Machine, name: &str, from: u64, until: u64, e
     }
 }
 
-fn story(seed: u64, dialect: Dialect, args: &[&str]) -> Story {
+pub(super) fn story(seed: u64, dialect: Dialect, args: &[&str]) -> Story {
     let knobs = Knobs::random(&mut Rng::new(seed));
     Story::new(seed, dialect, knobs).args(args)
 }

@@ -175,7 +175,7 @@ fn a_checkpoint_that_cannot_be_read_is_kept_and_the_way_out_told() {
 fn an_output_file_that_cannot_be_one_is_named() {
     for (args, code, part) in [
         (&["--output-file", "/dev/full"][..], 1, "not a regular file"),
-        (&["--output-file", "/dev/null/at/all"], 1, "/dev/null/at/all"),
+        (&["--output-file", "/dev/null/at/all"], 1, "/dev/null/at: Not a directory"),
         (&["--output-file", "f", "-o", "pretty"], 2, "JSON lines"),
         (&["--rotate-every", "soon"], 2, "a span such as 5m"),
         (&["--rotate-every", "1ms"], 2, "100ms or more"),

@@ -255,7 +255,7 @@ mod tls {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use docklog::push::secure::trusting;
-    use rcgen::{CertificateParams, DnType, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::version::{TLS12, TLS13};
     use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
@@ -274,6 +274,9 @@ mod tls {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::new(names).unwrap();
             params.distinguished_name.push(DnType::CommonName, subject);
+            if subject == "authority" {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            }
             Self { der: params.self_signed(&key).unwrap().der().clone(), key: key.serialize_der() }
         }
 
@@ -365,6 +368,9 @@ mod tls {
         let other = Identity::new("other", &["other.example"]);
         let said = refused("https", &other, other.wrap(&[&TLS13]));
         assert!(said.contains("TLS: invalid peer certificate: ") && said.contains("localhost"), "{said}");
+        let authority = Identity::new("authority", &["localhost"]);
+        let said = refused("https", &authority, authority.wrap(&[&TLS13]));
+        assert!(said.contains("CA:FALSE"), "{said}");
         let said = refused("https", &ours, plainly());
         assert!(said.contains("does the receiver speak https there?"), "{said}");
     }

@@ -76,7 +76,8 @@ fn the_protocol_has_no_surroundings() {
 #[test]
 fn only_the_shell_knows_the_reactor() {
     for folder in ["src/core", "src/encode", "src/cli", "src/web", "src/push"] {
-        assert_absent(folder, &["mio::", "nix::"], &[]);
+        // A file that may be no file is opened with care there.
+        assert_absent(folder, &["mio::", "nix::"], &["names/system.rs"]);
     }
 }
 
@@ -85,10 +86,10 @@ fn only_our_own_http_and_the_http_sinks_know_hyper() {
     for folder in ["src/core", "src/encode", "src/cli", "src/config", "src/shell", "src/soak", "src/tools"] {
         assert_absent(folder, &["hyper::", "rustls::"], &[]);
     }
-    // Sockets and clocks are the shell's. What this machine knows of names is in files, which `names.rs` reads.
+    // Sockets and clocks are the shell's. What this machine knows of names is in files, which one file reads.
     let outside = ["std::net::Tcp", "std::net::Udp", "std::os", "std::fs", "Instant::now", "SystemTime::now"];
     for folder in ["src/web", "src/push"] {
-        assert_absent(folder, &outside, &["push/names.rs"]);
+        assert_absent(folder, &outside, &["names/system.rs"]);
     }
 }
 

@@ -301,26 +301,26 @@ pub struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    /// A line, or a segment of one. Returns whether some sink wanted it, and how many lost it.
-    pub fn line(&mut self, line: &Line<'_>) -> (bool, u64) {
+    /// A line, or a segment of one; `chosen`: it is one of those that sinks get. Returns whether some sink wanted it, and how many
+    /// lost it.
+    pub fn line(&mut self, line: &Line<'_>, chosen: bool) -> (bool, u64) {
         let (mut wanted, mut dropped) = (false, 0);
         for (index, (sink, rules)) in self.sinks.all.iter_mut().zip(self.rules).enumerate() {
+            // Its place is one in the log, so a line that it doesn't want brings the stream nearer to it, too.
+            let ahead = match self.ahead.is_empty() {
+                true => None, // as nearly always
+                false => self.ahead.iter_mut().find(|(of, _)| *of == index),
+            };
+            let lacks = ahead.map_or(Lacks::From(0), |(_, ahead)| ahead.lacks(line, self.epoch));
             let channel = if line.channel == Channel::Stderr { rules.stderr } else { rules.stdout };
-            if !channel || !self.wanted.has(index) {
+            if !chosen || !channel || !self.wanted.has(index) {
                 continue;
             }
             wanted = true;
-            let mut rest = *line;
-            if let Some(at) = self.ahead.iter().position(|(of, _)| *of == index) {
-                match self.ahead[at].1.lacks(line, self.epoch) {
-                    Lacks::From(0) => {}
-                    Lacks::From(skip) => rest.text = &line.text[skip..],
-                    Lacks::Nothing => {
-                        sink.figures.spared += 1;
-                        continue;
-                    }
-                }
-            }
+            let Lacks::From(skip) = lacks else {
+                sink.figures.spared += 1;
+                continue;
+            };
             if rules.drops && sink.is_full(self.limit) {
                 sink.figures.dropped += 1;
                 dropped += 1;
@@ -328,7 +328,13 @@ impl Hand<'_> {
             }
             sink.begin(self.epoch, self.now);
             let before = sink.open.size();
-            sink.open.push(&mut sink.encoder, self.source, &rest, rules.sorts);
+            match skip {
+                0 => sink.open.push(&mut sink.encoder, self.source, line, rules.sorts),
+                _ => {
+                    let rest = Line { text: &line.text[skip..], ..*line };
+                    sink.open.push(&mut sink.encoder, self.source, &rest, rules.sorts);
+                }
+            }
             sink.figures.lines += 1;
             self.sinks.fresh += sink.open.size() - before;
         }

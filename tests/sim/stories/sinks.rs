@@ -1,7 +1,7 @@
 //! Several sinks at once: each takes lines when it can.
 
 use super::super::engine::{Channel, Dialect};
-use super::super::{MS, Machine, Rng, Story, plain, seeds};
+use super::super::{MS, Machine, Outcome, Rng, Story, plain, seeds};
 use super::rotation::story;
 
 const TWO_FILES: &str = "\
@@ -16,7 +16,7 @@ const ARGS: [&str; 8] = ["--tail", "all", "-o", "auto", "--rotate-every", "2s", 
 
 fn writes(machine: &mut Machine, name: &'static str, from: u64, to: u64, every: u64) {
     for at in (from..to).step_by(every as usize) {
-        machine.at(at, "a line", move |m| m.lines(name, 1, 30));
+        machine.at(at, "a line", move |m| m.lines(name, 1, 1_500)); // a pipe is soon full
     }
 }
 
@@ -166,4 +166,41 @@ fn a_reload_leaves_the_sinks_as_they_are_and_says_that_a_restart_is_needed() {
     );
     outcome.assert_all();
     outcome.of_sink(1).assert_all();
+}
+
+/// What a file lacks of each container's stdout or stderr, or has twice.
+fn check_file(outcome: &Outcome, names: &[&str], channel: &str) {
+    let given = outcome.given();
+    for name in names {
+        let numbers: Vec<u64> = given
+            .iter()
+            .filter(|line| {
+                line.container == *name && String::from_utf8_lossy(&line.message).contains(channel)
+            })
+            .map(|line| {
+                let text = String::from_utf8_lossy(&line.message).into_owned();
+                text.split(' ').nth(2).unwrap().parse().unwrap()
+            })
+            .collect();
+        let expected: Vec<u64> = (numbers[0]..numbers[0] + numbers.len() as u64).collect();
+        assert_eq!(numbers, expected, "seed {}, {name}{channel}", outcome.seed);
+    }
+    assert!(given.iter().all(|line| names.contains(&&*line.container)));
+}
+
+#[test]
+fn files_of_one_channel_or_some_containers_hold_each_line_once_through_every_kill() {
+    const CHOOSY: &str = "\
+        [[sink]]\ntype = \"file\"\npath = \"/a\"\nname = \"a\"\nchannels = [\"stdout\"]\n\
+        [[sink]]\ntype = \"file\"\npath = \"/b\"\nname = \"b\"\ncontainers = [\"c0\", \"c1\"]\n";
+    for seed in seeds(20) {
+        let (story, kills) = troubled(seed, CHOOSY);
+        let outcome = story.kills(&kills).run_for(120_000);
+        check_file(&outcome, &NAMES, " out ");
+        let outcome = outcome.of_sink(1);
+        check_file(&outcome, &NAMES[..2], " out ");
+        check_file(&outcome, &NAMES[..2], " err ");
+        let each = outcome.given().len();
+        assert!(each > 600, "{each}");
+    }
 }

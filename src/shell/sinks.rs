@@ -147,6 +147,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                 Err(error) => asks.end = asks.end.or(sink.failed(&error, core, messages)),
             }
         }
+        core.end_service();
         asks
     }
 

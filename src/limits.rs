@@ -24,7 +24,7 @@ pub const SINKS: usize = 16;
 /// read brings, several times.
 pub const MEMORY_LEAST: usize = 512 * 1024;
 
-/// Of that, a sink that may lose lines holds one part in so many, before it loses them.
+/// Of that, the sinks that may lose lines hold together one part in so many, before they lose them.
 pub const SHARE: usize = 4;
 
 /// What one stream may still read when the memory is used up by frames that were cut in two: finishing one is the only

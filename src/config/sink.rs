@@ -13,7 +13,7 @@ use crate::encode::{Encoder, Look};
 use crate::files::Policy;
 use crate::files::template::Template;
 use crate::limits;
-use crate::push::target::Target;
+use crate::push::target::{Format, Target};
 
 /// Where lines go.
 #[derive(Clone, Debug)]
@@ -38,11 +38,13 @@ impl Destination {
         }
     }
 
-    /// True if it is the same place.
+    /// True if it is the same place, as far as formats are concerned.
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stdout, Self::Stdout) | (Self::Journal, Self::Journal) => true,
             (Self::File(one, _), Self::File(two, _)) => one == two,
+            // The encoders of others hold how far the open batch has come.
+            (Self::Http(one), Self::Http(two)) => [one.format(), two.format()] == [Format::Ndjson; 2],
             _ => false,
         }
     }

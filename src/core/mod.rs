@@ -439,13 +439,10 @@ impl Core {
 
     /// Lines have been read, and the sinks get their turn: what was read since the last call is theirs.
     pub fn end_epoch(&mut self) {
-        let begun = self.sinks.end_epoch(&self.rules.sinks, self.progress.open());
+        let begun = self.sinks.end_epoch(&self.rules.sinks, self.progress.open(), self.memory.limit());
         if begun || !self.moved.is_empty() {
             self.note_places(begun);
             self.settle_places();
-        }
-        if let Some(at) = self.sinks.due(&self.rules.sinks) {
-            self.timers.set(Timer::Batch, at);
         }
         for (sink, lost) in self.sinks.changes(&self.rules.sinks, self.memory.limit()) {
             let name = self.rules.sinks[sink].name.to_string();
@@ -455,6 +452,14 @@ impl Core {
             });
         }
         self.account_sinks();
+    }
+
+    /// The sinks have had their turn. Lines that still wait for more of them, and for nothing else, do so until a deadline.
+    pub fn end_service(&mut self) {
+        match self.sinks.due(&self.rules.sinks) {
+            Some(at) => self.timers.set(Timer::Batch, at),
+            None => self.timers.cancel(Timer::Batch),
+        }
     }
 
     /// Takes the next lines for a sink that has none in hand; `None` if it must wait for more. Give it back by [`Core::settle`].

@@ -7,7 +7,7 @@
 //! | takes a batch at a time (HTTP) | when it is large or old enough, when memory is short, and at the end |
 //!
 //! A sink that takes nothing fills the budget, and everybody waits (`on_full = "park"`); or only its own share of it, and what it
-//! can't take is counted (`"drop"`).
+//! can't take is counted (`"drop"`). What comes in one turn is never lost for that: a sink that takes all has no share to exceed.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -93,10 +93,13 @@ struct Sink {
     ends: Option<Epoch>,
     /// Bytes in the queue and in hand.
     waiting: usize,
+    /// Bytes of the open batch that came in this epoch.
+    fresh: usize,
     spare: Option<Batch>,
     figures: Figures,
-    /// It loses lines at present.
-    full: bool,
+    /// It has lost lines in this epoch; and that it loses them was told.
+    loses: bool,
+    told: bool,
 }
 
 /// What a sink has done.
@@ -131,9 +134,11 @@ impl Sinks {
             in_hand: None,
             ends: None,
             waiting: 0,
+            fresh: 0,
             spare: None,
             figures: Figures::default(),
-            full: false,
+            loses: false,
+            told: false,
         };
         Self { all: (0..count).map(|_| new()).collect(), fresh: 0 }
     }
@@ -197,13 +202,26 @@ impl Sinks {
         (0..self.all.len()).map(|index| self.taken_until(index, open)).min().unwrap_or(open)
     }
 
-    /// The epoch ends. True if a batch began in it.
-    pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch) -> bool {
+    /// The epochs in which batches began that aren't settled: where sinks stand, or will.
+    pub fn stands(&self) -> Vec<Epoch> {
+        let of = |sink: &Sink| -> Vec<Epoch> {
+            let batches = sink.queue.iter().chain([&sink.open]).filter(|batch| !batch.is_empty());
+            batches.map(|batch| batch.epoch).chain(sink.in_hand).chain(sink.ends).collect()
+        };
+        self.all.iter().flat_map(of).collect()
+    }
+
+    /// The epoch ends. `limit`: the budget. True if a batch began in it.
+    pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch, limit: usize) -> bool {
+        let share = share(rules, limit);
         self.fresh = 0;
         let mut begun = false;
         for (sink, rules) in self.all.iter_mut().zip(rules) {
+            sink.fresh = 0;
             begun |= !sink.open.is_empty() && sink.open.epoch == epoch;
-            if sink.open.size() >= rules.batches.map_or(limits::BATCH, |(size, _)| size) {
+            let size = rules.batches.map_or(limits::BATCH, |(size, _)| size);
+            // Its share is for two at least: one in hand, one that is filled meanwhile.
+            if sink.open.size() >= if rules.drops { size.min(share / 2) } else { size } {
                 sink.close();
             }
         }
@@ -253,16 +271,24 @@ impl Sinks {
 
     /// Sinks that lose lines, or have ceased to: each is told of once. Its index, and how many it has lost; `None`: it begins now.
     pub fn changes(&mut self, rules: &[SinkRules], limit: usize) -> Vec<(usize, Option<u64>)> {
+        let share = share(rules, limit);
         let mut changes = Vec::new();
-        for (index, (sink, rules)) in self.all.iter_mut().zip(rules).enumerate() {
-            let full = rules.drops && sink.is_full(limit);
-            if full != sink.full {
-                sink.full = full;
-                changes.push((index, (!full).then_some(sink.figures.dropped)));
+        for (index, sink) in self.all.iter_mut().enumerate() {
+            let loses = std::mem::take(&mut sink.loses);
+            // One that is slow goes to and fro at the edge of its share.
+            if loses != sink.told && (loses || !sink.is_full(share / 4)) {
+                sink.told = loses;
+                changes.push((index, (!loses).then_some(sink.figures.dropped)));
             }
         }
         changes
     }
+}
+
+/// What one of the sinks that may lose lines can hold: all of them together can't stop the others.
+fn share(rules: &[SinkRules], limit: usize) -> usize {
+    let sharers = rules.iter().filter(|rules| rules.drops).count();
+    limit / limits::SHARE / sharers.max(1)
 }
 
 impl Sink {
@@ -274,8 +300,9 @@ impl Sink {
         self.queue.push_back(batch);
     }
 
-    fn is_full(&self, limit: usize) -> bool {
-        self.waiting + self.open.size() >= limit / limits::SHARE
+    /// True if it held this share when the epoch began.
+    fn is_full(&self, share: usize) -> bool {
+        self.waiting + self.open.size() >= share + self.fresh
     }
 }
 
@@ -321,7 +348,8 @@ impl Hand<'_> {
                 sink.figures.spared += 1;
                 continue;
             };
-            if rules.drops && sink.is_full(self.limit) {
+            if rules.drops && sink.is_full(share(self.rules, self.limit)) {
+                sink.loses = true;
                 sink.figures.dropped += 1;
                 dropped += 1;
                 continue;
@@ -336,6 +364,7 @@ impl Hand<'_> {
                 }
             }
             sink.figures.lines += 1;
+            sink.fresh += sink.open.size() - before;
             self.sinks.fresh += sink.open.size() - before;
         }
         (wanted, dropped)
@@ -361,3 +390,6 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,11 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
         }
     }
 
+    /// True if one is the journal: lines that are in it already mustn't be read then, whatever a reload says.
+    pub fn have_journal(&self) -> bool {
+        self.all.iter().any(|sink| matches!(sink.destination, Destination::Journal))
+    }
+
     /// True if some are files.
     pub fn have_files(&self) -> bool {
         self.all.iter().any(|sink| matches!(sink.destination, Destination::File(..)))
@@ -142,6 +147,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                 Err(error) => asks.end = asks.end.or(sink.failed(&error, core, messages)),
             }
         }
+        core.end_service();
         asks
     }
 

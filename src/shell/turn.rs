@@ -342,7 +342,7 @@ impl<W: World> Turn<W> {
     }
 
     /// Applies new settings. Returns what was changed, for people.
-    fn take_over(&mut self, settings: Settings) -> String {
+    fn take_over(&mut self, mut settings: Settings) -> String {
         let called = |keys: Vec<&Key>| keys.iter().map(|key| key.path).collect::<Vec<_>>().join(", ");
         let (fixed, _): (Vec<_>, Vec<_>) = self.values.differing(&settings.values).partition(|key| key.fixed);
         let changed = self.in_force.differing(&settings.values).filter(|key| !key.fixed).collect();
@@ -357,6 +357,9 @@ impl<W: World> Turn<W> {
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
+        if self.sinks.have_journal() {
+            settings.rules.selection.leave_the_journals();
+        }
         self.in_force = settings.values;
         self.core.handle(Input::Reload(Box::new(settings.rules)));
         text

@@ -204,3 +204,27 @@ fn files_of_one_channel_or_some_containers_hold_each_line_once_through_every_kil
         assert!(each > 600, "{each}");
     }
 }
+
+#[test]
+fn a_reload_leaves_the_sinks_as_they_are_and_a_restart_is_asked_for() {
+    let (a, b) = TWO_FILES.split_at(TWO_FILES.rfind("[[sink]]").expect("a second one"));
+    for text in
+        [a.to_owned(), format!("{b}{a}"), format!("{TWO_FILES}[[sink]]\ntype = \"stdout\"\n"), String::new()]
+    {
+        let mut story = story(1, Dialect::Docker28, &ARGS).configured(TWO_FILES);
+        story.machine.run(plain("c0"));
+        writes(&mut story.machine, "c0", 100, 5_000, 60);
+        story.machine.at(2_000, "SIGHUP", move |m| m.reload_signal(&text));
+        let outcome = story.run_for(6_000);
+        assert_eq!(outcome.said("a restart is needed for sink."), 1, "{}", outcome.stderr);
+        let checkpoint =
+            String::from_utf8(outcome.machine.machine().checkpoint.clone().expect("one")).expect("text");
+        for name in ["a", "b"] {
+            // In which file lines of which sink are.
+            let mark = format!("{{\"sink\":\"{name}\",\"path\":\"/{name}\"");
+            assert!(checkpoint.contains(&mark), "{checkpoint}");
+        }
+        outcome.assert_all();
+        outcome.of_sink(1).assert_all();
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! `.ci/engines` installs the engines, `.ci/receivers` what receivers of lines need. Where one of these is missing, its tests are
 //! reported as ignored, with the reason; with `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test
-//! runs, but that program is measured. With `DOCKLOG_LONG=1` some tests run for minutes.
+//! runs, but that program is measured. With `DOCKLOG_LONG=1` some tests run for minutes; with `DOCKLOG_BIN=PROGRAM` they try that
+//! build of docklog, a release for instance.
 
 #![allow(
     clippy::unwrap_used,

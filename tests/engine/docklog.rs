@@ -34,7 +34,9 @@ impl Launch {
     /// Prints JSON lines of what this host's containers write.
     pub(crate) fn on(host: impl Into<String>) -> Self {
         Self {
-            program: env!("CARGO_BIN_EXE_docklog").into(),
+            program: std::env::var_os("DOCKLOG_BIN")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_docklog").into())
+                .into(),
             host: host.into(),
             args: Vec::new(),
             environment: Vec::new(),

@@ -154,7 +154,7 @@ pub(crate) fn sinks_ndjson(bench: &Bench) {
 pub(crate) fn sinks_killed(bench: &Bench) {
     /// A checkpoint is written a second after what it tells; a machine with much to do takes its time.
     const CHECKPOINT: f64 = 3.0;
-    let (count, kills, each, rate) = length((4, 4, 900, 150), (20, 20, 3_000, 100));
+    let (count, kills, each, rate) = length((4, 4, 1_800, 150), (20, 20, 9_000, 100));
     let folder = folder(bench);
     let mut receiver = Receiver::start(&folder, "receiver", "ndjson", &["--faults", "ok*5,slow:0.3"]);
     let (file, state) = (folder.join("lines.jsonl"), folder.join("state"));
@@ -168,8 +168,10 @@ pub(crate) fn sinks_killed(bench: &Bench) {
     let ids = bench.engine().run_all(&containers, 2);
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     let (mut random, mut moments) = (Random(seed), Vec::new());
-    for _ in 0..kills {
-        sleep(Duration::from_millis(400 + random.below(1_200) as u64));
+    for kill in 0..kills {
+        // Some follow each other closely; others leave time for checkpoints, whose lines don't come again.
+        let least = if kill % 2 == 0 { 400 } else { 4_000 };
+        sleep(Duration::from_millis(least + random.below(1_200) as u64));
         docklog.end_by(Signal::SIGKILL);
         moments.push(now());
         sleep(Duration::from_millis(random.below(300) as u64));

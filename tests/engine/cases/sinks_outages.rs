@@ -70,8 +70,10 @@ pub(crate) fn sinks_names(bench: &Bench) {
     let http = format!(
         "type = \"http\"\nurl = \"http://receiver.test:{port}\"\nbatch_age = \"200ms\"\ntimeout = \"1s\"\n"
     );
-    let config =
-        configured(&folder, &format!("[[sink]]\n{http}[[sink]]\ntype = \"file\"\npath = {file:?}\n"));
+    // Room for what waits for the nameserver: without any, the file would have to wait, too.
+    let limits = "[limits]\nmemory = \"16MiB\"\n";
+    let text = format!("{limits}[[sink]]\n{http}[[sink]]\ntype = \"file\"\npath = {file:?}\n");
+    let config = configured(&folder, &text);
     // A mount namespace of its own, in which /etc/resolv.conf is ours.
     let bind = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
     let launch = bench.docklog().sinks(&config).args(["--http", &format!("unix:{}", socket.display())]);

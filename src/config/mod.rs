@@ -344,6 +344,27 @@ mod tests {
     }
 
     #[test]
+    fn two_sinks_never_write_to_one_file() {
+        let read = |paths: [&str; 2]| {
+            let text = format!(
+                "[[sink]]\ntype = \"file\"\npath = \"{}\"\n[[sink]]\ntype = \"file\"\nname = \"b\"\npath = \"{}\"\n",
+                paths[0], paths[1]
+            );
+            let file = file::parse(Path::new("d.toml"), &text).expect("valid");
+            Settings::new(&Values::default(), &file, &Surroundings::default())
+                .map(|settings| settings.sinks.len())
+        };
+        assert_eq!(read(["/l/a", "/l/b"]), Ok(2));
+        for paths in [["/l/a", "/l//a"], ["/l/{container}.log", "/l/web.log"]] {
+            let error = read(paths).expect_err("one file");
+            assert!(
+                error.ends_with("d.toml:4: [[sink]]: lines of b and of file may go to one file"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn with_a_journal_among_the_sinks_what_is_in_it_is_not_read() {
         let read = |text: &str| {
             let file = file::parse(Path::new("d.toml"), text).expect("valid");

@@ -113,11 +113,23 @@ pub(super) fn all(values: &Values, around: &Surroundings) -> Result<Vec<Sink>, S
         {
             return Err(format!("{called}: stdout is taken by another sink"));
         }
+        if let Some(other) = sinks.iter().find(|other| shares_files(other, &sink)) {
+            let name = &other.name;
+            return Err(format!("{called}: lines of {} and of {name} may go to one file", sink.name));
+        }
         sinks.push(sink);
     }
     match sinks.is_empty() {
         true => Ok(vec![output(values, around)?]),
         false => Ok(sinks),
+    }
+}
+
+/// Two writers of one file would cut it each as if the other's lines were nobody's.
+fn shares_files(one: &Sink, two: &Sink) -> bool {
+    match (&one.destination, &two.destination) {
+        (Destination::File(one, _), Destination::File(two, _)) => one.may_meet(two),
+        _ => false,
     }
 }
 

@@ -183,7 +183,10 @@ impl<W: World> Turn<W> {
                 }
                 Ready::Accept => self.web.knock(),
                 Ready::Outlet(Outlet::Sink(sink)) => self.sinks.reopen(sink),
-                Ready::OutletClosed(Outlet::Sink(_)) => self.closed = Some(0),
+                Ready::OutletClosed(Outlet::Sink(sink)) => {
+                    self.sinks.lose(sink);
+                    self.closed = Some(0);
+                }
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
                 Ready::Ask(Ask::Rotate) => self.core.handle(Input::Rotate),
@@ -453,6 +456,7 @@ impl<W: World> Turn<W> {
     /// The exit code, once the run is over.
     fn over(&mut self) -> Option<i32> {
         if self.closed.is_some() {
+            self.sinks.give_up(&mut self.core, &self.messages);
             return self.closed;
         }
         let code = self.core.exit()?;

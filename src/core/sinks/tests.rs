@@ -86,6 +86,10 @@ fn a_batch_that_waits_for_its_age_has_a_deadline_whenever_nothing_else_holds_it_
     assert!(core.take_batch(0).is_none());
     core.end_service();
     assert_eq!(at(&core), Some(2_200));
+    core.begin_turn(now(1_600));
+    line(&mut core, LIMIT);
+    serve(&mut core, &[0]);
+    assert_eq!(at(&core), None, "it was large enough");
 }
 
 #[test]

@@ -110,6 +110,20 @@ fn a_sink_that_may_lose_lines_holds_nobody_up_and_what_it_lost_is_counted() {
 }
 
 #[test]
+fn where_one_sink_is_gone_for_good_it_is_said_what_another_did_not_get() {
+    let text = "[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"file\"\npath = \"/b\"\n";
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "-o", "auto"]).configured(text);
+    story.machine.run(plain("c0"));
+    writes(&mut story.machine, "c0", 100, 20_000, 10);
+    story.machine.at(1_000, "the file's disk stalls", |m| m.others[0].outlet.set_rate(m.now, Some(0)));
+    story.machine.at(3_000, "stdout's reader goes", |m| m.stdout.close());
+    let outcome = story.run_for(20_000);
+    assert!(outcome.ended_at() < 4_000);
+    assert_eq!(outcome.said("stopped while sink file was stalled"), 1, "{}", outcome.stderr);
+    assert_eq!(outcome.said("stdout"), 0, "{}", outcome.stderr);
+}
+
+#[test]
 fn sinks_choose_their_containers_and_channels() {
     let text = "[[sink]]\ntype = \"stdout\"\ncontainers = [\"c0\", \"c1\"]\nchannels = [\"stderr\"]\n\
                 [[sink]]\ntype = \"file\"\npath = \"/b\"\nexclude = [\"c0\"]\n";

@@ -403,6 +403,7 @@ impl Core {
         }
         self.queue.clear();
         self.timers = Timers::default();
+        self.begin_watchdog(); // a receiver may take its time
     }
 
     /// Forgets a container that isn't followed any more.

@@ -263,7 +263,7 @@ fn selection(values: &Values, journal: bool, around: &Surroundings) -> Result<Se
         images: read(values, Name::Images, Pattern::parse)?,
         drivers: read(values, Name::Drivers, Pattern::parse)?,
     };
-    let mut exclude = Criteria {
+    let exclude = Criteria {
         names: read(values, Name::Exclude, Pattern::name)?,
         labels: read(values, Name::ExcludeLabels, LabelRule::parse)?,
         projects: read(values, Name::ExcludeProjects, Pattern::parse)?,
@@ -271,17 +271,17 @@ fn selection(values: &Values, journal: bool, around: &Surroundings) -> Result<Se
         images: read(values, Name::ExcludeImages, Pattern::parse)?,
         drivers: read(values, Name::ExcludeDrivers, Pattern::parse)?,
     };
-    if journal {
-        // Their lines are in the journal already, and the engine would read ours for theirs, again and again.
-        exclude.drivers.push(Pattern::parse("journald")?);
-    }
-    Ok(Selection {
+    let mut selection = Selection {
         include,
         exclude,
         opt_in: values.is_on(Name::OptIn),
         label_prefix: values.word(Name::LabelPrefix).unwrap_or_default().to_owned(),
         own: around.own_container.filter(|_| !values.is_on(Name::IncludeSelf)),
-    })
+    };
+    if journal {
+        selection.leave_the_journals();
+    }
+    Ok(selection)
 }
 
 /// The values of a list.
@@ -341,6 +341,43 @@ mod tests {
             file_only.contains("d.toml:3: output.file takes JSON lines: output.format must"),
             "{file_only}"
         );
+    }
+
+    #[test]
+    fn two_sinks_never_write_to_one_file() {
+        let read = |paths: [&str; 2]| {
+            let text = format!(
+                "[[sink]]\ntype = \"file\"\npath = \"{}\"\n[[sink]]\ntype = \"file\"\nname = \"b\"\npath = \"{}\"\n",
+                paths[0], paths[1]
+            );
+            let file = file::parse(Path::new("d.toml"), &text).expect("valid");
+            Settings::new(&Values::default(), &file, &Surroundings::default())
+                .map(|settings| settings.sinks.len())
+        };
+        assert_eq!(read(["/l/a", "/l/b"]), Ok(2));
+        for paths in [["/l/a", "/l//a"], ["/l/{container}.log", "/l/web.log"]] {
+            let error = read(paths).expect_err("one file");
+            assert!(
+                error.ends_with("d.toml:4: [[sink]]: lines of b and of file may go to one file"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn with_a_journal_among_the_sinks_what_is_in_it_is_not_read() {
+        let read = |text: &str| {
+            let file = file::parse(Path::new("d.toml"), text).expect("valid");
+            Settings::new(&Values::default(), &file, &Surroundings::default()).expect("valid").rules.selection
+        };
+        let excluded = |selection: &Selection| -> Vec<String> {
+            selection.exclude.drivers.iter().map(|driver| driver.text().to_owned()).collect()
+        };
+        let beside = "[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"journal\"\n";
+        assert_eq!(excluded(&read(beside)), ["journald"]);
+        let mut other = read("[exclude]\ndrivers = [\"local\"]\n");
+        (0..2).for_each(|_| other.leave_the_journals()); // as after reloads
+        assert_eq!(excluded(&other), ["local", "journald"]);
     }
 
     #[test]

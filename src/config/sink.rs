@@ -13,7 +13,7 @@ use crate::encode::{Encoder, Look};
 use crate::files::Policy;
 use crate::files::template::Template;
 use crate::limits;
-use crate::push::target::Target;
+use crate::push::target::{Format, Target};
 
 /// Where lines go.
 #[derive(Clone, Debug)]
@@ -38,11 +38,13 @@ impl Destination {
         }
     }
 
-    /// True if it is the same place.
+    /// True if it is the same place, as far as formats are concerned.
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stdout, Self::Stdout) | (Self::Journal, Self::Journal) => true,
             (Self::File(one, _), Self::File(two, _)) => one == two,
+            // The encoders of others hold how far the open batch has come.
+            (Self::Http(one), Self::Http(two)) => [one.format(), two.format()] == [Format::Ndjson; 2],
             _ => false,
         }
     }
@@ -111,11 +113,23 @@ pub(super) fn all(values: &Values, around: &Surroundings) -> Result<Vec<Sink>, S
         {
             return Err(format!("{called}: stdout is taken by another sink"));
         }
+        if let Some(other) = sinks.iter().find(|other| shares_files(other, &sink)) {
+            let name = &other.name;
+            return Err(format!("{called}: lines of {} and of {name} may go to one file", sink.name));
+        }
         sinks.push(sink);
     }
     match sinks.is_empty() {
         true => Ok(vec![output(values, around)?]),
         false => Ok(sinks),
+    }
+}
+
+/// Two writers of one file would cut it each as if the other's lines were nobody's.
+fn shares_files(one: &Sink, two: &Sink) -> bool {
+    match (&one.destination, &two.destination) {
+        (Destination::File(one, _), Destination::File(two, _)) => one.may_meet(two),
+        _ => false,
     }
 }
 

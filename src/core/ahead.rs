@@ -68,6 +68,9 @@ impl Ahead {
         let search = &mut self.halves[half(line.channel)];
         let ends = line.segment.is_none_or(|segment| segment.last);
         let lacks = search.line(stamp.time, line.text.len(), ends);
+        if search.last.is_none() && self.place.last == Some(half(line.channel)) {
+            self.halves[1 - half(line.channel)].last = None; // what stands before it in the log has come, or is gone
+        }
         if self.over.is_none() && self.has_passed() {
             self.over = Some(epoch);
         }
@@ -214,6 +217,11 @@ mod tests {
             Lacks::From(0),
             "the clock was set back"
         );
+        let sink = place(&[(Channel::Stdout, 1), (Channel::Stderr, 5), (Channel::Stdout, 6)]);
+        let mut ahead = Ahead::new(sink, &place(&[(Channel::Stdout, 1)])).expect("it is ahead");
+        assert_eq!(lacks(&mut ahead, Channel::Stdout, 6, b"", None), Lacks::Nothing);
+        assert!(ahead.is_over_before(8), "what was on stderr can't come any more");
+        assert_eq!(lacks(&mut ahead, Channel::Stderr, 2, b"", None), Lacks::From(0));
     }
 
     #[test]

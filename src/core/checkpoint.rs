@@ -338,6 +338,9 @@ impl Core {
             Some((id, stream.reader.as_ref().and_then(Reader::place)?))
         });
         self.progress.end_epoch(places, begun);
+        if self.progress.has_many_spans() {
+            self.progress.merge(self.sinks.stands());
+        }
     }
 
     /// The places that all sinks have reached may be told.

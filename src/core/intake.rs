@@ -262,8 +262,7 @@ impl Delivery<'_> {
             self.counts.healed += 1;
             self.tally.healed += 1;
         }
-        let (wanted, dropped) =
-            if self.wanted(line.channel, time) { self.hand.line(line) } else { (false, 0) };
+        let (wanted, dropped) = self.hand.line(line, self.wanted(line.channel, time));
         if wanted {
             self.counts.lines += 1;
             self.counts.dropped += dropped;

@@ -19,6 +19,15 @@ pub struct Fields {
     pub labels: Vec<Rc<str>>,
 }
 
+impl Fields {
+    /// What somebody needed that these don't hold; but for labels, which only formats ask for.
+    pub fn keep(&mut self, needed: &Self) {
+        self.image |= needed.image;
+        self.project |= needed.project;
+        self.service |= needed.service;
+    }
+}
+
 /// What a field of a record tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {

@@ -403,6 +403,7 @@ impl Core {
         }
         self.queue.clear();
         self.timers = Timers::default();
+        self.begin_watchdog(); // a receiver may take its time
     }
 
     /// Forgets a container that isn't followed any more.
@@ -444,9 +445,6 @@ impl Core {
             self.note_places(begun);
             self.settle_places();
         }
-        if let Some(at) = self.sinks.due(&self.rules.sinks) {
-            self.timers.set(Timer::Batch, at);
-        }
         for (sink, lost) in self.sinks.changes(&self.rules.sinks, self.memory.limit()) {
             let name = self.rules.sinks[sink].name.to_string();
             self.say(match lost {
@@ -455,6 +453,14 @@ impl Core {
             });
         }
         self.account_sinks();
+    }
+
+    /// The sinks have had their turn. Lines that still wait for more of them, and for nothing else, do so until a deadline.
+    pub fn end_service(&mut self) {
+        match self.sinks.due(&self.rules.sinks) {
+            Some(at) => self.timers.set(Timer::Batch, at),
+            None => self.timers.cancel(Timer::Batch),
+        }
     }
 
     /// Takes the next lines for a sink that has none in hand; `None` if it must wait for more. Give it back by [`Core::settle`].

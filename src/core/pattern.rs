@@ -59,6 +59,11 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), matcher })
     }
 
+    /// Covers this text alone, if it has no wildcards.
+    pub(super) fn glob(text: &str) -> Self {
+        Self { text: text.to_owned(), matcher: Matcher::Glob(WildMatch::new(text)) }
+    }
+
     /// True if the text is such.
     pub fn matches(&self, text: &str) -> bool {
         match &self.matcher {

@@ -12,7 +12,7 @@
 //!   loki              ▲ its oldest batch began in 3: all before 3
 //! ```
 //!
-//! Places of epochs between which no sink stands are kept together, so there are no more of these spans than batches.
+//! Places of epochs between which no sink stands are kept together, so there are not many more of these spans than batches.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -37,7 +37,12 @@ pub struct Progress {
     open: Epoch,
     spans: VecDeque<Span>,
     held: usize,
+    /// With so many spans it is time to see where sinks stand.
+    many: usize,
 }
+
+/// Spans that needn't be looked at.
+const FEW_SPANS: usize = 16;
 
 impl Progress {
     /// The epoch that lines belong to which are read now.
@@ -59,6 +64,36 @@ impl Progress {
             span.thin();
             self.held += span.places.len();
         }
+    }
+
+    /// Spans that places are kept in.
+    #[cfg(test)]
+    pub(super) fn spans(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// True if there may be spans between which no sink stands.
+    pub fn has_many_spans(&self) -> bool {
+        self.spans.len() > self.many.max(FEW_SPANS)
+    }
+
+    /// Keeps the places of spans together between which no sink stands. `stands`: the epochs in which batches began.
+    pub fn merge(&mut self, mut stands: Vec<Epoch>) {
+        stands.sort_unstable();
+        let mut merged: VecDeque<Span> = VecDeque::new();
+        for span in self.spans.drain(..) {
+            match merged.back_mut() {
+                Some(last) if stands.binary_search(&last.before).is_err() => {
+                    last.before = span.before;
+                    last.places.extend(span.places);
+                    last.thin();
+                }
+                _ => merged.push_back(span),
+            }
+        }
+        self.held = merged.iter().map(|span| span.places.len()).sum();
+        self.many = 2 * merged.len();
+        self.spans = merged;
     }
 
     /// Takes the places that all sinks have reached, which have all that came before this epoch.
@@ -126,6 +161,24 @@ mod tests {
         assert_eq!((ahead(2), ahead(3), ahead(4)), (None, Some(place(2)), Some(place(3))));
         assert_eq!(progress.reached(4).len(), 2);
         assert_eq!((progress.size(), progress.ahead(9).count()), (0, 0));
+    }
+
+    #[test]
+    fn spans_are_kept_together_between_which_no_sink_stands_any_more() {
+        let mut progress = Progress::default();
+        for second in 0..10_000 {
+            progress.end_epoch([(stream(1), place(second))].into_iter(), true);
+            if progress.has_many_spans() {
+                progress.merge([7_000, 2, 2].into_iter().filter(|at| *at <= progress.open()).collect());
+            }
+        }
+        assert!(progress.size() < 300 * size_of::<(StreamId, Place)>(), "{}", progress.size());
+        let ahead = |epoch| progress.ahead(epoch).last().map(|(_, place)| *place);
+        assert_eq!((ahead(1), ahead(2), ahead(7_000)), (None, Some(place(1)), Some(place(6_999))));
+        assert_eq!(progress.reached(2).last(), Some(&(stream(1), place(1))));
+        assert_eq!(progress.reached(7_000).last(), Some(&(stream(1), place(6_999))));
+        assert_eq!(progress.reached(10_000).last(), Some(&(stream(1), place(9_999))));
+        assert_eq!(progress.size(), 0);
     }
 
     #[test]

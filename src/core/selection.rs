@@ -23,6 +23,9 @@ pub const SERVICE: &str = "com.docker.compose.service";
 /// What the labels on containers begin with, unless set.
 const LABEL_PREFIX: &str = "docklog";
 
+/// The log driver whose lines are in the journal.
+const JOURNALD: &str = "journald";
+
 /// What a label that switches may say.
 const TRUE: [&str; 4] = ["true", "1", "yes", "on"];
 /// See [`TRUE`].
@@ -304,6 +307,14 @@ impl Default for Selection {
 }
 
 impl Selection {
+    /// Where lines go to the journal: those that are in it already aren't read, for the engine would read ours for theirs, again
+    /// and again.
+    pub fn leave_the_journals(&mut self) {
+        if !self.exclude.drivers.iter().any(|driver| driver.text() == JOURNALD) {
+            self.exclude.drivers.push(Pattern::glob(JOURNALD));
+        }
+    }
+
     /// Whether this container is followed, and why.
     pub fn judge<'a>(&'a self, facts: &Facts<'a>) -> Verdict<'a> {
         if self.own == Some(facts.id) {

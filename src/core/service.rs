@@ -55,6 +55,7 @@ impl Core {
         (self.rules.all, self.rules.show_stopped) = (old.all, old.show_stopped);
         (self.rules.stopped_too, self.rules.stateful) = (old.stopped_too, old.stateful);
         (self.rules.watchdog, self.rules.sinks) = (old.watchdog, old.sinks);
+        self.rules.fields.keep(&old.fields); // the sinks may need them
         self.room = self.rules.max_streams.max(1);
         self.memory.set_limit(self.rules.memory);
         if self.rules.rotate_every != old.rotate_every {

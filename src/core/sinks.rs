@@ -7,7 +7,7 @@
 //! | takes a batch at a time (HTTP) | when it is large or old enough, when memory is short, and at the end |
 //!
 //! A sink that takes nothing fills the budget, and everybody waits (`on_full = "park"`); or only its own share of it, and what it
-//! can't take is counted (`"drop"`).
+//! can't take is counted (`"drop"`). What comes in one turn is never lost for that: a sink that takes all has no share to exceed.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -58,13 +58,6 @@ impl SinkRules {
         }
     }
 
-    /// A batch of so many bytes is closed. A sink that may lose lines has room for another one then, within its share of this budget:
-    /// else it would lose some to a receiver that takes all at once.
-    fn large(&self, limit: usize) -> usize {
-        let size = self.batches.map_or(limits::BATCH, |(size, _)| size);
-        if self.drops { size.min(limit / limits::SHARE / 2) } else { size }
-    }
-
     fn wants_container(&self, facts: &Facts<'_>) -> bool {
         !matches!(self.selection.judge(facts), Verdict::Left(_))
     }
@@ -100,10 +93,13 @@ struct Sink {
     ends: Option<Epoch>,
     /// Bytes in the queue and in hand.
     waiting: usize,
+    /// Bytes of the open batch that came in this epoch.
+    fresh: usize,
     spare: Option<Batch>,
     figures: Figures,
-    /// It loses lines at present.
-    full: bool,
+    /// It has lost lines in this epoch; and that it loses them was told.
+    loses: bool,
+    told: bool,
 }
 
 /// What a sink has done.
@@ -138,9 +134,11 @@ impl Sinks {
             in_hand: None,
             ends: None,
             waiting: 0,
+            fresh: 0,
             spare: None,
             figures: Figures::default(),
-            full: false,
+            loses: false,
+            told: false,
         };
         Self { all: (0..count).map(|_| new()).collect(), fresh: 0 }
     }
@@ -204,13 +202,26 @@ impl Sinks {
         (0..self.all.len()).map(|index| self.taken_until(index, open)).min().unwrap_or(open)
     }
 
-    /// The epoch ends. True if a batch began in it.
+    /// The epochs in which batches began that aren't settled: where sinks stand, or will.
+    pub fn stands(&self) -> Vec<Epoch> {
+        let of = |sink: &Sink| -> Vec<Epoch> {
+            let batches = sink.queue.iter().chain([&sink.open]).filter(|batch| !batch.is_empty());
+            batches.map(|batch| batch.epoch).chain(sink.in_hand).chain(sink.ends).collect()
+        };
+        self.all.iter().flat_map(of).collect()
+    }
+
+    /// The epoch ends. `limit`: the budget. True if a batch began in it.
     pub fn end_epoch(&mut self, rules: &[SinkRules], epoch: Epoch, limit: usize) -> bool {
+        let share = share(rules, limit);
         self.fresh = 0;
         let mut begun = false;
         for (sink, rules) in self.all.iter_mut().zip(rules) {
+            sink.fresh = 0;
             begun |= !sink.open.is_empty() && sink.open.epoch == epoch;
-            if sink.open.size() >= rules.large(limit) {
+            let size = rules.batches.map_or(limits::BATCH, |(size, _)| size);
+            // Its share is for two at least: one in hand, one that is filled meanwhile.
+            if sink.open.size() >= if rules.drops { size.min(share / 2) } else { size } {
                 sink.close();
             }
         }
@@ -260,16 +271,24 @@ impl Sinks {
 
     /// Sinks that lose lines, or have ceased to: each is told of once. Its index, and how many it has lost; `None`: it begins now.
     pub fn changes(&mut self, rules: &[SinkRules], limit: usize) -> Vec<(usize, Option<u64>)> {
+        let share = share(rules, limit);
         let mut changes = Vec::new();
-        for (index, (sink, rules)) in self.all.iter_mut().zip(rules).enumerate() {
-            let full = rules.drops && sink.is_full(limit);
-            if full != sink.full {
-                sink.full = full;
-                changes.push((index, (!full).then_some(sink.figures.dropped)));
+        for (index, sink) in self.all.iter_mut().enumerate() {
+            let loses = std::mem::take(&mut sink.loses);
+            // One that is slow goes to and fro at the edge of its share.
+            if loses != sink.told && (loses || !sink.is_full(share / 4)) {
+                sink.told = loses;
+                changes.push((index, (!loses).then_some(sink.figures.dropped)));
             }
         }
         changes
     }
+}
+
+/// What one of the sinks that may lose lines can hold: all of them together can't stop the others.
+fn share(rules: &[SinkRules], limit: usize) -> usize {
+    let sharers = rules.iter().filter(|rules| rules.drops).count();
+    limit / limits::SHARE / sharers.max(1)
 }
 
 impl Sink {
@@ -281,8 +300,9 @@ impl Sink {
         self.queue.push_back(batch);
     }
 
-    fn is_full(&self, limit: usize) -> bool {
-        self.waiting + self.open.size() >= limit / limits::SHARE
+    /// True if it held this share when the epoch began.
+    fn is_full(&self, share: usize) -> bool {
+        self.waiting + self.open.size() >= share + self.fresh
     }
 }
 
@@ -308,35 +328,43 @@ pub struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    /// A line, or a segment of one. Returns whether some sink wanted it, and how many lost it.
-    pub fn line(&mut self, line: &Line<'_>) -> (bool, u64) {
+    /// A line, or a segment of one; `chosen`: it is one of those that sinks get. Returns whether some sink wanted it, and how many
+    /// lost it.
+    pub fn line(&mut self, line: &Line<'_>, chosen: bool) -> (bool, u64) {
         let (mut wanted, mut dropped) = (false, 0);
         for (index, (sink, rules)) in self.sinks.all.iter_mut().zip(self.rules).enumerate() {
+            // Its place is one in the log, so a line that it doesn't want brings the stream nearer to it, too.
+            let ahead = match self.ahead.is_empty() {
+                true => None, // as nearly always
+                false => self.ahead.iter_mut().find(|(of, _)| *of == index),
+            };
+            let lacks = ahead.map_or(Lacks::From(0), |(_, ahead)| ahead.lacks(line, self.epoch));
             let channel = if line.channel == Channel::Stderr { rules.stderr } else { rules.stdout };
-            if !channel || !self.wanted.has(index) {
+            if !chosen || !channel || !self.wanted.has(index) {
                 continue;
             }
             wanted = true;
-            let mut rest = *line;
-            if let Some(at) = self.ahead.iter().position(|(of, _)| *of == index) {
-                match self.ahead[at].1.lacks(line, self.epoch) {
-                    Lacks::From(0) => {}
-                    Lacks::From(skip) => rest.text = &line.text[skip..],
-                    Lacks::Nothing => {
-                        sink.figures.spared += 1;
-                        continue;
-                    }
-                }
-            }
-            if rules.drops && sink.is_full(self.limit) {
+            let Lacks::From(skip) = lacks else {
+                sink.figures.spared += 1;
+                continue;
+            };
+            if rules.drops && sink.is_full(share(self.rules, self.limit)) {
+                sink.loses = true;
                 sink.figures.dropped += 1;
                 dropped += 1;
                 continue;
             }
             sink.begin(self.epoch, self.now);
             let before = sink.open.size();
-            sink.open.push(&mut sink.encoder, self.source, &rest, rules.sorts);
+            match skip {
+                0 => sink.open.push(&mut sink.encoder, self.source, line, rules.sorts),
+                _ => {
+                    let rest = Line { text: &line.text[skip..], ..*line };
+                    sink.open.push(&mut sink.encoder, self.source, &rest, rules.sorts);
+                }
+            }
             sink.figures.lines += 1;
+            sink.fresh += sink.open.size() - before;
             self.sinks.fresh += sink.open.size() - before;
         }
         (wanted, dropped)
@@ -364,37 +392,4 @@ impl Sink {
 }
 
 #[cfg(test)]
-mod tests {
-    use docklog_protocol::{ContainerId, Stamp};
-
-    use super::*;
-
-    #[test]
-    fn a_sink_whose_receiver_takes_all_at_once_loses_nothing_however_small_the_budget_is() {
-        let source =
-            Rc::new(Source { id: ContainerId::from([1; 32]), name: "web".to_owned(), fields: Vec::new() });
-        for (limit, size) in
-            [(limits::MEMORY_LEAST, 256 << 10), (1 << 20, 256 << 10), (4 << 20, limits::BATCH_MOST)]
-        {
-            let batches = Some((size, Duration::from_secs(60)));
-            let rules = [SinkRules { drops: true, batches, ..SinkRules::of_all("far") }];
-            let wanted = Wanted(1);
-            let mut sinks = Sinks::new(1);
-            for epoch in 0..1_000 {
-                for _ in 0..20 {
-                    let (sinks, now, ahead) = (&mut sinks, Mono::default(), &mut Vec::new());
-                    let mut hand =
-                        Hand { sinks, rules: &rules, wanted, ahead, source: &source, epoch, now, limit };
-                    let stamp = Stamp::parse("2026-11-23T20:16:07.000000000Z");
-                    let line = Line { channel: Channel::Stdout, stamp, text: &[b'x'; 200], segment: None };
-                    assert_eq!(hand.line(&line), (true, 0), "budget {limit}, batches of {size}");
-                }
-                sinks.end_epoch(&rules, epoch, limit);
-                while let Some(batch) = sinks.take(0, &rules[0], Mono::default(), false) {
-                    sinks.give_back(0, batch, 0);
-                }
-            }
-            assert!(sinks.figures(0).lines == 20_000 && sinks.held(0) < size);
-        }
-    }
-}
+mod tests;

@@ -81,6 +81,7 @@ impl Core {
             return;
         }
         stream.settled = None;
+        stream.ahead.clear();
         if !full {
             self.left.insert(container.source.id);
         }

@@ -147,6 +147,19 @@ impl Template {
         path
     }
 
+    /// True if some file may be both this one's and the other's.
+    pub fn may_meet(&self, other: &Self) -> bool {
+        let (one, two) = (self.all(), other.all());
+        one.len() == two.len() && one.iter().zip(&two).all(|(one, two)| components_meet(one, two))
+    }
+
+    /// All components from the root on.
+    fn all(&self) -> Vec<Vec<Part>> {
+        let base = self.base.iter().skip(1); // the root
+        let base = base.map(|name| vec![Part::Text(name.to_string_lossy().into_owned())]);
+        base.chain(self.components.iter().cloned()).collect()
+    }
+
     /// How many components there are below the base.
     pub(super) fn depth(&self) -> usize {
         self.components.len()
@@ -228,6 +241,23 @@ fn push_value(component: &mut String, placeholder: Placeholder, source: &Source)
     }
 }
 
+/// True if some name may be both of these; where both have placeholders, it is enough that their ends go together.
+fn components_meet(one: &[Part], two: &[Part]) -> bool {
+    let text = |part: Option<&Part>| match part {
+        Some(Part::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    match (one, two) {
+        ([Part::Text(name)], other) | (other, [Part::Text(name)]) => component_matches(other, name),
+        _ => {
+            let begins = [text(one.first()), text(two.first())];
+            let ends = [text(one.last()), text(two.last())];
+            (begins[0].starts_with(&begins[1]) || begins[1].starts_with(&begins[0]))
+                && (ends[0].ends_with(&ends[1]) || ends[1].ends_with(&ends[0]))
+        }
+    }
+}
+
 /// Texts stand in their order, the first at the beginning and the last at the end, if they do so in the template.
 fn component_matches(parts: &[Part], name: &str) -> bool {
     let (mut rest, mut anchored) = (name, true);
@@ -286,6 +316,27 @@ mod tests {
         assert_eq!((template.base(), template.single()), (Path::new("/var/log/x"), None));
         let single = Template::parse("/all.log").expect("one file");
         assert_eq!((single.base(), single.single()), (Path::new("/"), Some(PathBuf::from("/all.log"))));
+    }
+
+    #[test]
+    fn templates_that_may_lead_to_one_file_are_told_from_those_that_cannot() {
+        for (one, two, meet) in [
+            ("/l/x.log", "/l//x.log", true),
+            ("/l/x.log", "/l/y.log", false),
+            ("/l/x.log", "/l/{container}.log", true),
+            ("/l/x.log", "/l/{container}.txt", false),
+            ("/l/x.log", "/l/x-{container}.log", false),
+            ("/l/shop/web.log", "/l/{project}/{container}.log", true),
+            ("/m/shop/web.log", "/l/{project}/{container}.log", false),
+            ("/l/{container}.log", "/l/{project}.log", true),
+            ("/l/a-{container}.log", "/l/b-{container}.log", false),
+            ("/l/{container}.log", "/l/{project}/{container}.log", false),
+            ("/l/{project}/x", "/l/{service}/y", false),
+        ] {
+            let (first, second) =
+                (Template::parse(one).expect("one"), Template::parse(two).expect("another"));
+            assert_eq!((first.may_meet(&second), second.may_meet(&first)), (meet, meet), "{one} {two}");
+        }
     }
 
     #[test]

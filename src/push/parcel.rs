@@ -45,7 +45,7 @@ impl Parcel {
     }
 }
 
-/// The compressor needs some 300 KiB while it works, which is why it is made anew for each batch.
+/// The compressor needs some 400 KiB while it works, which is why it is made anew for each batch.
 fn compressed(pieces: [&[u8]; 3]) -> io::Result<Vec<u8>> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     let mut encoder =

@@ -227,6 +227,11 @@ impl Target {
         self.secure
     }
 
+    /// What it understands.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Its host: a name, or an address.
     pub fn host(&self) -> &str {
         &self.host

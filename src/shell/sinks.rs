@@ -27,6 +27,8 @@ struct Sink {
     called: String,
     destination: Destination,
     way: Way,
+    /// Nobody takes its lines any more.
+    gone: bool,
 }
 
 /// How a sink gets its lines.
@@ -65,7 +67,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                 }
             };
             let called = if alone { destination.called().to_owned() } else { format!("sink {name}") };
-            all.push(Sink { called, destination, way });
+            all.push(Sink { called, destination, way, gone: false });
         }
         Self { all, pushes: Pushes::new(targets, seed), done: Vec::new(), more: false }
     }
@@ -78,6 +80,11 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                 core.set_encoder(index, new.encoder);
             }
         }
+    }
+
+    /// True if one is the journal: lines that are in it already mustn't be read then, whatever a reload says.
+    pub fn have_journal(&self) -> bool {
+        self.all.iter().any(|sink| matches!(sink.destination, Destination::Journal))
     }
 
     /// True if some are files.
@@ -94,6 +101,13 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
     pub fn reopen(&mut self, sink: usize) {
         if let Some(Sink { way: Way::Bytes { delivery, .. }, .. }) = self.all.get_mut(sink) {
             delivery.reopen();
+        }
+    }
+
+    /// Who took a sink's lines has gone.
+    pub fn lose(&mut self, sink: usize) {
+        if let Some(sink) = self.all.get_mut(sink) {
+            sink.gone = true;
         }
     }
 
@@ -142,6 +156,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                 Err(error) => asks.end = asks.end.or(sink.failed(&error, core, messages)),
             }
         }
+        core.end_service();
         asks
     }
 
@@ -190,7 +205,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
             })
     }
 
-    /// Says what can't be written any more.
+    /// Says what can't be written any more. That somebody has gone, and takes no lines, is no news.
     pub fn give_up(&mut self, core: &mut Core, messages: &Messages) {
         for (index, sink) in self.all.iter_mut().enumerate() {
             let (bytes, lines) = match &mut sink.way {
@@ -204,7 +219,7 @@ impl<S: io::Read + io::Write + 'static> Sinks<S> {
                     (bytes, lines)
                 }
             };
-            if bytes > 0 {
+            if bytes > 0 && !sink.gone {
                 let text = format!(
                     "docklog: stopped while {} was stalled: {lines} lines, of {bytes} bytes, were read but not written\n",
                     sink.called
@@ -234,6 +249,7 @@ impl Sink {
             }
             return None;
         }
+        self.gone = true;
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Some(0); // `| head` has enough
         }

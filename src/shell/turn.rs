@@ -183,7 +183,10 @@ impl<W: World> Turn<W> {
                 }
                 Ready::Accept => self.web.knock(),
                 Ready::Outlet(Outlet::Sink(sink)) => self.sinks.reopen(sink),
-                Ready::OutletClosed(Outlet::Sink(_)) => self.closed = Some(0),
+                Ready::OutletClosed(Outlet::Sink(sink)) => {
+                    self.sinks.lose(sink);
+                    self.closed = Some(0);
+                }
                 Ready::Outlet(Outlet::Stderr) | Ready::OutletClosed(Outlet::Stderr) => {}
                 Ready::Ask(Ask::Stop) => self.core.handle(Input::Stop),
                 Ready::Ask(Ask::Rotate) => self.core.handle(Input::Rotate),
@@ -342,7 +345,7 @@ impl<W: World> Turn<W> {
     }
 
     /// Applies new settings. Returns what was changed, for people.
-    fn take_over(&mut self, settings: Settings) -> String {
+    fn take_over(&mut self, mut settings: Settings) -> String {
         let called = |keys: Vec<&Key>| keys.iter().map(|key| key.path).collect::<Vec<_>>().join(", ");
         let (fixed, _): (Vec<_>, Vec<_>) = self.values.differing(&settings.values).partition(|key| key.fixed);
         let changed = self.in_force.differing(&settings.values).filter(|key| !key.fixed).collect();
@@ -357,6 +360,9 @@ impl<W: World> Turn<W> {
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
+        if self.sinks.have_journal() {
+            settings.rules.selection.leave_the_journals();
+        }
         self.in_force = settings.values;
         self.core.handle(Input::Reload(Box::new(settings.rules)));
         text
@@ -450,6 +456,7 @@ impl<W: World> Turn<W> {
     /// The exit code, once the run is over.
     fn over(&mut self) -> Option<i32> {
         if self.closed.is_some() {
+            self.sinks.give_up(&mut self.core, &self.messages);
             return self.closed;
         }
         let code = self.core.exit()?;

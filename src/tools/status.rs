@@ -220,14 +220,35 @@ fn head(state: &State, rate: f64) -> String {
     );
     let _ = writeln!(
         text,
-        "memory   {} KiB resident, {} of {} KiB for lines; {} thread, {} descriptors\n",
+        "memory   {} KiB resident, {} of {} KiB for lines; {} thread, {} descriptors",
         number(state.number("docklog", "resident_bytes") / 1024),
         number(state.number("memory", "used") / 1024),
         number(state.number("memory", "limit") / 1024),
         state.number("docklog", "threads"),
         state.number("docklog", "open_fds"),
     );
+    sinks(state, &mut text);
+    text.push('\n');
     text
+}
+
+fn sinks(state: &State, text: &mut String) {
+    for sink in state.0["sinks"].as_array().into_iter().flatten() {
+        let count = |name: &str| sink[name].as_u64().unwrap_or_default();
+        let name: String = sink["name"]
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect();
+        let _ = write!(text, "sink     {name}: {} lines", number(count("lines")));
+        for (what, number_of) in [("dropped", count("dropped")), ("refused", count("refused"))] {
+            if number_of > 0 {
+                let _ = write!(text, ", {} {what}", number(number_of));
+            }
+        }
+        let _ = writeln!(text, "; {} KiB wait", number(count("waiting_bytes").div_ceil(1024)));
+    }
 }
 
 /// Seconds, as people say them.
@@ -254,6 +275,7 @@ mod tests {
             "sessions": {"open": 2, "streams": 2},
             "memory": {"used": 1024, "limit": 2_097_152},
             "counts": {"lines": 1_234_567},
+            "sinks": [{"name": "lo\u{1b}ki", "lines": 1_234, "waiting_bytes": 2_000, "dropped": 7, "refused": 0}],
             "streams": [stream("a", "quiet", 0.0, 5), stream("b", "we\u{1b}b", 10.0, lines)],
         }))
     }
@@ -266,8 +288,9 @@ mod tests {
         assert_eq!(lines[0], "docklog 0.1.0: NOT READY");
         assert_eq!(lines[1], "  web: not live for 40 s (waiting)");
         assert!(lines[3].contains("2 open of 2, 10.0 lines/s; 1,234,567 lines"), "{text}");
-        assert!(lines[7].contains("we") && lines[7].contains("live") && lines[7].contains("2ms"), "{text}");
-        assert!(lines[8].starts_with("quiet"), "{text}");
+        assert_eq!(lines[5], "sink     lo?ki: 1,234 lines, 7 dropped; 2 KiB wait");
+        assert!(lines[8].contains("we") && lines[8].contains("live") && lines[8].contains("2ms"), "{text}");
+        assert!(lines[9].starts_with("quiet"), "{text}");
     }
 
     #[test]

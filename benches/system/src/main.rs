@@ -19,6 +19,7 @@ mod read {
     pub(crate) mod drain;
 }
 mod reader;
+mod receiver;
 mod running;
 mod stage;
 mod table;
@@ -30,6 +31,7 @@ mod workload {
     pub(crate) mod latency;
     pub(crate) mod rotation;
     pub(crate) mod scale;
+    pub(crate) mod sinks;
     pub(crate) mod steady;
 }
 
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
             'd' => workload::scale::run(&options, &mut report),
             'e' => workload::rotation::run(&options, &mut report),
             'f' => workload::latency::run(&options, &mut report),
+            'g' => workload::sinks::run(&options, &mut report),
             _ => unreachable!("the options were checked"),
         }
     }

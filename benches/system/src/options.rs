@@ -12,8 +12,9 @@ docklog-bench: measures docklog against other readers of Docker's logs
   a  catch-up with the log of one container        d  100,000 lines/s of many streams, simulated engine
   b  50 idle containers                            e  what a rotation costs the engine
   c  50 busy containers, at 400 and 1,000 lines/s  f  latency, with and without coalescing
+  g  catch-up into each kind of sink
 
-  --workloads LETTERS   which of them (a,b,c,d,e,f)
+  --workloads LETTERS   which of them (a,b,c,d,e,f,g)
   --rounds N            turns that each reader has in a workload (5)
   --quick               small and short: whether it works, not how fast it is
   --docklog NAME=PATH   a docklog to measure; may be given several times (that of this tree, built anew)
@@ -43,7 +44,7 @@ impl Options {
     /// Reads the command line, and builds what it doesn't name. `None`: help was asked for, and given.
     pub(crate) fn from_args() -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
-            workloads: "abcdef".into(),
+            workloads: "abcdefg".into(),
             rounds: 5,
             quick: false,
             docklogs: Vec::new(),
@@ -86,7 +87,7 @@ impl Options {
 
 fn workloads(text: &str) -> Result<String, String> {
     let letters = text.replace(',', "");
-    match letters.chars().find(|letter| !('a'..='f').contains(letter)) {
+    match letters.chars().find(|letter| !('a'..='g').contains(letter)) {
         Some(letter) => Err(format!("there is no workload {letter}")),
         None => Ok(letters),
     }

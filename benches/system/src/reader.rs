@@ -27,6 +27,7 @@ pub(crate) struct Reader {
 enum Kind {
     Nobody,
     Docklog { program: PathBuf, args: Vec<String> },
+    Configured { program: PathBuf, configuration: PathBuf },
     Drain,
     Curl,
     DockerLogs,
@@ -63,6 +64,12 @@ impl Reader {
             Self { name, kind: Kind::Docklog { program: program.clone(), args: args.clone() } }
         };
         options.docklogs.iter().map(reader).collect()
+    }
+
+    /// A docklog that this file tells where lines go, and that it begins with the first.
+    pub(crate) fn configured(name: String, program: &Path, configuration: &Path) -> Self {
+        let (program, configuration) = (program.to_owned(), configuration.to_owned());
+        Self { name, kind: Kind::Configured { program, configuration } }
     }
 
     /// Each docklog with another longest latency than its own; none if it can't be set.
@@ -111,6 +118,14 @@ impl Reader {
                 command.args(["--config", "none", "-H", &host, "-o", "json"]).args(args);
                 if history {
                     command.args(["--tail", "all", "--no-follow"]);
+                }
+                vec![command]
+            }
+            Kind::Configured { program, configuration } => {
+                let mut command = Command::new(program);
+                command.arg("--config").arg(configuration).args(["-H", &host]);
+                if history {
+                    command.arg("--no-follow");
                 }
                 vec![command]
             }

@@ -52,7 +52,12 @@ impl Running {
             most = most.max(peaks.sum());
             sleep(Duration::from_millis(20));
         }
-        (start.elapsed().as_secs_f64(), most)
+        let seconds = start.elapsed().as_secs_f64();
+        for child in &mut self.0 {
+            let status = child.wait().unwrap();
+            assert!(status.success(), "it has not read all: {status}");
+        }
+        (seconds, most)
     }
 
     /// Sends a signal to all its processes that are still there.

@@ -1,7 +1,7 @@
 //! Several sinks at once: each takes lines when it can.
 
 use super::super::engine::{Channel, Dialect};
-use super::super::{MS, Machine, Rng, Story, plain, seeds};
+use super::super::{MS, Machine, Outcome, Rng, Story, plain, seeds};
 use super::rotation::story;
 
 const TWO_FILES: &str = "\
@@ -16,7 +16,7 @@ const ARGS: [&str; 8] = ["--tail", "all", "-o", "auto", "--rotate-every", "2s", 
 
 fn writes(machine: &mut Machine, name: &'static str, from: u64, to: u64, every: u64) {
     for at in (from..to).step_by(every as usize) {
-        machine.at(at, "a line", move |m| m.lines(name, 1, 30));
+        machine.at(at, "a line", move |m| m.lines(name, 1, 1_500)); // a pipe is soon full
     }
 }
 
@@ -110,6 +110,20 @@ fn a_sink_that_may_lose_lines_holds_nobody_up_and_what_it_lost_is_counted() {
 }
 
 #[test]
+fn where_one_sink_is_gone_for_good_it_is_said_what_another_did_not_get() {
+    let text = "[[sink]]\ntype = \"stdout\"\n[[sink]]\ntype = \"file\"\npath = \"/b\"\n";
+    let mut story = Story::calm(Dialect::Docker28).args(&["--tail", "all", "-o", "auto"]).configured(text);
+    story.machine.run(plain("c0"));
+    writes(&mut story.machine, "c0", 100, 20_000, 10);
+    story.machine.at(1_000, "the file's disk stalls", |m| m.others[0].outlet.set_rate(m.now, Some(0)));
+    story.machine.at(3_000, "stdout's reader goes", |m| m.stdout.close());
+    let outcome = story.run_for(20_000);
+    assert!(outcome.ended_at() < 4_000);
+    assert_eq!(outcome.said("stopped while sink file was stalled"), 1, "{}", outcome.stderr);
+    assert_eq!(outcome.said("stdout"), 0, "{}", outcome.stderr);
+}
+
+#[test]
 fn sinks_choose_their_containers_and_channels() {
     let text = "[[sink]]\ntype = \"stdout\"\ncontainers = [\"c0\", \"c1\"]\nchannels = [\"stderr\"]\n\
                 [[sink]]\ntype = \"file\"\npath = \"/b\"\nexclude = [\"c0\"]\n";
@@ -166,4 +180,65 @@ fn a_reload_leaves_the_sinks_as_they_are_and_says_that_a_restart_is_needed() {
     );
     outcome.assert_all();
     outcome.of_sink(1).assert_all();
+}
+
+/// What a file lacks of each container's stdout or stderr, or has twice.
+fn check_file(outcome: &Outcome, names: &[&str], channel: &str) {
+    let given = outcome.given();
+    for name in names {
+        let numbers: Vec<u64> = given
+            .iter()
+            .filter(|line| {
+                line.container == *name && String::from_utf8_lossy(&line.message).contains(channel)
+            })
+            .map(|line| {
+                let text = String::from_utf8_lossy(&line.message).into_owned();
+                text.split(' ').nth(2).unwrap().parse().unwrap()
+            })
+            .collect();
+        let expected: Vec<u64> = (numbers[0]..numbers[0] + numbers.len() as u64).collect();
+        assert_eq!(numbers, expected, "seed {}, {name}{channel}", outcome.seed);
+    }
+    assert!(given.iter().all(|line| names.contains(&&*line.container)));
+}
+
+#[test]
+fn files_of_one_channel_or_some_containers_hold_each_line_once_through_every_kill() {
+    const CHOOSY: &str = "\
+        [[sink]]\ntype = \"file\"\npath = \"/a\"\nname = \"a\"\nchannels = [\"stdout\"]\n\
+        [[sink]]\ntype = \"file\"\npath = \"/b\"\nname = \"b\"\ncontainers = [\"c0\", \"c1\"]\n";
+    for seed in seeds(20) {
+        let (story, kills) = troubled(seed, CHOOSY);
+        let outcome = story.kills(&kills).run_for(120_000);
+        check_file(&outcome, &NAMES, " out ");
+        let outcome = outcome.of_sink(1);
+        check_file(&outcome, &NAMES[..2], " out ");
+        check_file(&outcome, &NAMES[..2], " err ");
+        let each = outcome.given().len();
+        assert!(each > 600, "{each}");
+    }
+}
+
+#[test]
+fn a_reload_leaves_the_sinks_as_they_are_and_a_restart_is_asked_for() {
+    let (a, b) = TWO_FILES.split_at(TWO_FILES.rfind("[[sink]]").expect("a second one"));
+    for text in
+        [a.to_owned(), format!("{b}{a}"), format!("{TWO_FILES}[[sink]]\ntype = \"stdout\"\n"), String::new()]
+    {
+        let mut story = story(1, Dialect::Docker28, &ARGS).configured(TWO_FILES);
+        story.machine.run(plain("c0"));
+        writes(&mut story.machine, "c0", 100, 5_000, 60);
+        story.machine.at(2_000, "SIGHUP", move |m| m.reload_signal(&text));
+        let outcome = story.run_for(6_000);
+        assert_eq!(outcome.said("a restart is needed for sink."), 1, "{}", outcome.stderr);
+        let checkpoint =
+            String::from_utf8(outcome.machine.machine().checkpoint.clone().expect("one")).expect("text");
+        for name in ["a", "b"] {
+            // In which file lines of which sink are.
+            let mark = format!("{{\"sink\":\"{name}\",\"path\":\"/{name}\"");
+            assert!(checkpoint.contains(&mark), "{checkpoint}");
+        }
+        outcome.assert_all();
+        outcome.of_sink(1).assert_all();
+    }
 }

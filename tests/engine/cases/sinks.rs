@@ -71,7 +71,7 @@ pub(super) fn now() -> f64 {
 
 /// Five containers, a receiver with all faults, which is killed and comes back.
 fn delivered(bench: &Bench, format: &str, options: &[&str], sink: impl Fn(&Path, u16) -> String) {
-    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_500, 25, 5, 7_000));
+    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_000, 25, 5, 7_000));
     let folder = folder(bench);
     let mut receiver =
         Receiver::start(&folder, "receiver", format, &[&["--faults", FAULTS], options].concat());
@@ -108,12 +108,13 @@ fn delivered(bench: &Bench, format: &str, options: &[&str], sink: impl Fn(&Path,
 }
 
 fn tell(bench: &Bench, what: &str, ledger: &mut Ledger, doubled: usize) {
-    let taken = ledger.taken();
+    let (taken, (median, most)) = (ledger.taken(), ledger.delays());
     let faults: BTreeSet<&str> = ledger.requests.iter().map(|request| request.fault.as_str()).collect();
     let unknown: usize = ledger.requests.iter().filter(|request| !request.is_known()).count();
     let requests = ledger.requests.len();
     println!(
-        "{}: {what}: {taken} lines in {requests} requests, {unknown} of them unanswered or in vain, {doubled} lines doubled; {faults:?}",
+        "{}: {what}: {taken} lines in {requests} requests, {unknown} of them unanswered or in vain, {doubled} lines doubled; under way \
+         {median:.2} s (median), {most:.2} s (99 %); {faults:?}",
         bench.version.0
     );
 }

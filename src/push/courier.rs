@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::link::Link;
 use super::look::{Look, Sight};
-use super::parcel::Parcel;
+use super::parcel::{Parcel, Press};
 use super::round::Round;
 use super::talk::{Progress, Talk};
 use super::target::Target;
@@ -118,8 +118,9 @@ impl<S: Read + Write + 'static> Courier<S> {
     }
 
     /// Takes a batch in hand.
-    pub(super) fn take(&mut self, batch: &[u8]) {
-        self.parcel = Some(Parcel::new(batch, self.target.frame, self.target.gzip));
+    pub(super) fn take(&mut self, batch: &[u8], press: &mut Press) {
+        let press = self.target.gzip.then_some(press);
+        self.parcel = Some(Parcel::new(batch, self.target.frame, press));
     }
 
     /// An event has told this.

@@ -47,6 +47,7 @@ use crate::shell::table::{Kind, Table};
 use crate::shell::world::{Token, World};
 use courier::{After, Courier};
 use names::System;
+use parcel::Press;
 use round::Round;
 use target::Target;
 
@@ -92,6 +93,7 @@ pub struct Pushes<S: io::Read + io::Write + 'static> {
     /// Those that have something to do.
     run: VecDeque<usize>,
     chance: Chance,
+    press: Press,
     system: Box<dyn Fn() -> System>,
 }
 
@@ -103,6 +105,7 @@ impl<S: io::Read + io::Write + 'static> Pushes<S> {
             tokens: Table::of(Kind::Receivers),
             run: VecDeque::new(),
             chance: Chance::new(seed),
+            press: Press::default(),
             system: Box::new(System::read),
         }
     }
@@ -139,7 +142,7 @@ impl<S: io::Read + io::Write + 'static> Pushes<S> {
     /// Gives a batch to a sink that has none. What becomes of it a [`Pushes::turn`] tells.
     pub fn send(&mut self, number: usize, bytes: &[u8]) {
         if self.is_free(number) {
-            self.couriers[number].take(bytes);
+            self.couriers[number].take(bytes, &mut self.press);
             self.queue(number);
         }
     }

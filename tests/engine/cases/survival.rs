@@ -91,7 +91,7 @@ pub(crate) fn output_file_moved_and_disk_full(bench: &Bench) {
         .collect();
     fs::write(&other, vec![0; DISK - (128 << 10)]).unwrap();
     let ids = engine.run_all(&containers, 2);
-    docklog.wait_for_message("can't write to the output file: No space left on device");
+    docklog.wait_for_message("No space left on device (os error 28); lines wait");
     sleep(Duration::from_secs(2));
     fs::remove_file(&other).unwrap();
     docklog.wait_for_message("the output file takes lines again");

@@ -121,6 +121,22 @@ impl Ledger {
         self.streams.values().map(Vec::len).sum()
     }
 
+    /// How long lines took until they were taken first, from the engine's time stamp on, in seconds: the median, and what 99 % of them
+    /// were not above.
+    pub(crate) fn delays(&mut self) -> (f64, f64) {
+        self.read();
+        let mut seen = HashSet::new();
+        let mut delays = Vec::new();
+        for line in self.streams.iter().flat_map(|(key, lines)| lines.iter().map(move |line| (key, line))) {
+            if seen.insert((line.0, &line.1.message)) {
+                delays.push(self.requests[line.1.request].at - line.1.time as f64 / 1e9);
+            }
+        }
+        delays.sort_by(f64::total_cmp);
+        let at = |part: f64| delays.get((delays.len() as f64 * part) as usize).copied().unwrap_or_default();
+        (at(0.5), at(0.99))
+    }
+
     /// Panics unless each of these containers' streams is whole and in order: `both each …` of the generator. A line may come again
     /// if the request that brought it before may be repeated. How many did.
     pub(crate) fn assert_complete(

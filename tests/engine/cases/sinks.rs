@@ -71,7 +71,7 @@ pub(super) fn now() -> f64 {
 
 /// Five containers, a receiver with all faults, which is killed and comes back.
 fn delivered(bench: &Bench, format: &str, options: &[&str], sink: impl Fn(&Path, u16) -> String) {
-    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_500, 25, 5, 7_000));
+    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_000, 25, 5, 7_000));
     let folder = folder(bench);
     let mut receiver =
         Receiver::start(&folder, "receiver", format, &[&["--faults", FAULTS], options].concat());
@@ -108,12 +108,13 @@ fn delivered(bench: &Bench, format: &str, options: &[&str], sink: impl Fn(&Path,
 }
 
 fn tell(bench: &Bench, what: &str, ledger: &mut Ledger, doubled: usize) {
-    let taken = ledger.taken();
+    let (taken, (median, most)) = (ledger.taken(), ledger.delays());
     let faults: BTreeSet<&str> = ledger.requests.iter().map(|request| request.fault.as_str()).collect();
     let unknown: usize = ledger.requests.iter().filter(|request| !request.is_known()).count();
     let requests = ledger.requests.len();
     println!(
-        "{}: {what}: {taken} lines in {requests} requests, {unknown} of them unanswered or in vain, {doubled} lines doubled; {faults:?}",
+        "{}: {what}: {taken} lines in {requests} requests, {unknown} of them unanswered or in vain, {doubled} lines doubled; under way \
+         {median:.2} s (median), {most:.2} s (99 %); {faults:?}",
         bench.version.0
     );
 }
@@ -225,11 +226,11 @@ pub(crate) fn sinks_nginx(bench: &Bench) {
     tell(bench, "behind nginx", &mut ledger, doubled);
 }
 
-/// A receiver that stands still, which may lose lines: the file beside it has all, and what was lost is counted, to the line.
+/// A receiver that stands still time and again, and may lose lines: the file beside it has all, and what was lost is counted, to the line.
 pub(crate) fn sinks_drop(bench: &Bench) {
     let (each, size) = length((5_000, 500), (50_000, 500));
     let folder = folder(bench);
-    let mut receiver = Receiver::start(&folder, "receiver", "ndjson", &["--faults", "ok*2,still"]);
+    let mut receiver = Receiver::start(&folder, "receiver", "ndjson", &["--faults", "ok*3,still"]);
     let (file, socket) = (folder.join("lines.jsonl"), folder.join("http.sock"));
     let http = format!(
         "type = \"http\"\nname = \"far\"\non_full = \"drop\"\ntimeout = \"2s\"\nurl = \"http://127.0.0.1:{}\"\n",
@@ -243,8 +244,6 @@ pub(crate) fn sinks_drop(bench: &Bench) {
     let names = ["0", "1"].map(|name| bench.name(name));
     let steps = format!("wide {each} 1000 {size} hold");
     let containers: Vec<_> = names.iter().map(|name| Container::new(name, &steps)).collect();
-    sleep(Duration::from_millis(500));
-    receiver.faults("still");
     let ids = bench.engine().run_all(&containers, 2);
     let total = 4 * each as usize;
     let written = || fs::read(&file).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();

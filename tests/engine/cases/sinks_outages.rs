@@ -20,7 +20,9 @@ pub(crate) fn sinks_outage(bench: &Bench) {
     let http =
         format!("type = \"http\"\nformat = \"loki\"\nurl = \"http://127.0.0.1:{}\"\n", receiver.port());
     let text = format!("[limits]\nmemory = \"{budget}\"\n[[sink]]\n{http}");
-    let docklog = bench.docklog().sinks(&configured(&folder, &text)).start_watching();
+    let socket = folder.join("http.sock");
+    let launch = bench.docklog().sinks(&configured(&folder, &text));
+    let docklog = launch.args(["--http", &format!("unix:{}", socket.display())]).start_watching();
     let (containers, names) = writers(bench, CONTAINERS, each, RATE);
     let ids = bench.engine().run_all(&containers, 2);
     let (process, engine) = (docklog.process(), bench.engine().process());
@@ -40,13 +42,15 @@ pub(crate) fn sinks_outage(bench: &Bench) {
     let (caught_up, after) = (start.elapsed(), percent(engine.ticks() - ticks, start));
     sleep(Duration::from_secs(1));
     let (left, connections) = (process.status("VmRSS"), receiver.count("connections"));
+    let longest = metric(&socket, "docklog_longest_turn_seconds") * 1e3;
     docklog.terminate();
     ids.iter().for_each(|id| bench.engine().stop(id));
     let mut ledger = receiver.finish();
     let doubled = ledger.assert_complete("outage", &names, each, |request| !request.is_known());
     println!(
         "{}: {outage} s without receiver at 2,000 lines/s: RSS {before} KiB before, {most} at most, {left} after; engine \
-         {during:.1} % of a core meanwhile, {after:.1} % then; all there after {caught_up:?}, {doubled} lines doubled",
+         {during:.1} % of a core meanwhile, {after:.1} % then; all there after {caught_up:?}, {doubled} lines doubled; longest turn \
+         {longest:.1} ms",
         bench.version.0
     );
     assert!(connections <= 2, "{connections} connections to a receiver that keeps them");

@@ -71,7 +71,7 @@ pub(super) fn now() -> f64 {
 
 /// Five containers, a receiver with all faults, which is killed and comes back.
 fn delivered(bench: &Bench, format: &str, options: &[&str], sink: impl Fn(&Path, u16) -> String) {
-    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_000, 25, 5, 7_000));
+    let (count, each, rate, kills, pause) = length((5, 400, 100, 2, 1_000), (20, 1_500, 25, 5, 7_000));
     let folder = folder(bench);
     let mut receiver =
         Receiver::start(&folder, "receiver", format, &[&["--faults", FAULTS], options].concat());

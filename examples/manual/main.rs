@@ -20,9 +20,12 @@ fn main() -> ExitCode {
     if env::var_os(AS_DOCKLOG).is_some() {
         return ExitCode::from(u8::try_from(docklog::cli::run_with(typed)).unwrap_or(1));
     }
-    let [folder] = &typed[..] else {
-        eprintln!("usage: manual FOLDER");
-        return ExitCode::from(2);
+    let folder = match &typed[..] {
+        [folder] if !folder.as_encoded_bytes().starts_with(b"-") => folder,
+        _ => {
+            eprintln!("usage: manual FOLDER");
+            return ExitCode::from(2);
+        }
     };
     match write(Path::new(folder)) {
         Ok(()) => ExitCode::SUCCESS,

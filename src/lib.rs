@@ -1,7 +1,7 @@
 //! docklog reads the logs of all containers of a Docker engine, on one thread that nothing can block.
 //!
 //! A map: [`cli`] and [`config`] say what a run is to do. [`core`] decides, and touches nothing. [`shell`] acts, and
-//! decides nothing. [`encode`] makes bytes of lines, [`push`] sends them to HTTP receivers, [`web`] answers to those who ask
+//! decides nothing. [`encode`] makes bytes of lines, [`files`] keeps them in files, [`push`] sends them to HTTP receivers, [`web`] answers to those who ask
 //! how it goes. The engine's protocol itself is in the crate `docklog_protocol`. Apart from all that, [`soak`] is a test of
 //! the finished program, for users to run.
 //!

@@ -256,3 +256,26 @@ fn from_the_start_on_no_privilege_can_be_gained() {
         stop(child, Signal::SIGTERM);
     }
 }
+
+/// What an HTTP sink needs is read again by a reload, from inside the sandbox.
+#[cfg(feature = "tls")]
+#[test]
+fn a_hangup_reads_secrets_and_certificates_again() {
+    let socket = nowhere("secrets");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let (file, password) =
+        (socket.with_file_name("docklog.toml"), nowhere("away").with_file_name("password"));
+    std::fs::write(&password, "secret\n").unwrap();
+    let sink = |url: &str| {
+        format!("[[sink]]\ntype = \"http\"\nurl = \"{url}\"\nuser = \"me\"\npassword_file = {:?}\n", password)
+    };
+    std::fs::write(&file, sink("https://127.0.0.1:1")).unwrap();
+    // `spawn` asks for JSON on stdout, which is another sink.
+    let child = spawn(&socket, &["--config", file.to_str().unwrap(), "-o", "auto"]);
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    std::thread::sleep(Duration::from_millis(500));
+    kill(pid, Signal::SIGHUP).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let said = text(&stop(child, Signal::SIGTERM).stderr);
+    assert!(said.contains("the configuration was read again: nothing has changed\n"), "{said}");
+}

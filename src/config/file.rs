@@ -23,12 +23,15 @@ use crate::limits;
 /// # Errors
 /// All that is wrong with it, one mistake a line, for people.
 pub fn read(path: &Path) -> Result<Values, String> {
-    let text = load(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = load(path).and_then(text).map_err(|error| format!("{}: {error}", path.display()))?;
     parse(path, &text)
 }
 
-/// Not a device or a pipe, which could be endless, or keep us waiting.
-fn load(path: &Path) -> Result<String, String> {
+/// The bytes of a file of the configuration. Not a device or a pipe, which could be endless, or keep us waiting.
+///
+/// # Errors
+/// Why they can't be had, for people; without the path.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, String> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = file.map_err(|error| error.to_string())?;
@@ -43,6 +46,10 @@ fn load(path: &Path) -> Result<String, String> {
             limits::CONFIGURATION
         ));
     }
+    Ok(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let line =
             error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();

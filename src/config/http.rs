@@ -1,17 +1,11 @@
 //! How lines are sent to a receiver: what a sink of type http says. Secrets come from files, which are read here.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::fcntl::OFlag;
-
 use super::keys::Name;
-use super::kind;
 use super::values::Values;
+use super::{file, kind};
 use crate::encode::Encoder;
-use crate::limits;
 use crate::push::target::{Auth, Format, Target};
 
 /// The receiver of a sink.
@@ -75,21 +69,8 @@ fn called(name: Name) -> &'static str {
     super::keys::of(name).path
 }
 
-/// A small regular file: not a device or a pipe, which could be endless, or keep us waiting.
 fn read(name: Name, path: &Path) -> Result<Vec<u8>, String> {
-    let fail = |what: &str| format!("{}: {}: {what}", called(name), path.display());
-    let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
-    let file = file.map_err(|error| fail(&error.to_string()))?;
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Err(fail("it isn't a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(limits::CONFIGURATION + 1).read_to_end(&mut bytes).map_err(|error| fail(&error.to_string()))?;
-    if bytes.len() as u64 > limits::CONFIGURATION {
-        return Err(fail(&format!("it has more than {} bytes", limits::CONFIGURATION)));
-    }
-    Ok(bytes)
+    file::load(path).map_err(|error| format!("{}: {}: {error}", called(name), path.display()))
 }
 
 #[cfg(feature = "tls")]

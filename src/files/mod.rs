@@ -285,12 +285,6 @@ impl Files {
         self.look_for_moved();
     }
 
-    /// From now on this holds. What was rotated before is not compressed for it until the next start.
-    pub fn set_policy(&mut self, policy: Policy) {
-        self.policy = policy;
-        (self.crowded, self.due) = (true, Some(self.now));
-    }
-
     /// What people should hear of.
     pub fn take_notices(&mut self) -> Vec<String> {
         self.told.take()

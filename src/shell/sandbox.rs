@@ -8,6 +8,7 @@
 //! | the state directory | the same, but for directories |
 //! | the configuration file's directory (an editor replaces the file) | to read, for a reload |
 //! | the directories of `/etc/hosts` and `/etc/resolv.conf`, where receivers are to be found | to read |
+//! | the directories of an HTTP sink's secrets and certificates, and of those that the system trusts | to read, for a reload |
 //! | the zone files of this machine | to read, for local times in a reload |
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use landlock::{
     RulesetStatus,
 };
 
+use crate::config::keys::Name;
 use crate::config::sink::Destination;
 use crate::config::{Sandbox, Settings};
 use crate::web::listen::Listen;
@@ -27,6 +29,15 @@ const KNOWN: ABI = ABI::V5;
 
 /// Where a local time is explained.
 const ZONES: [&str; 2] = ["/etc/localtime", "/usr/share/zoneinfo"];
+
+/// Where systems keep the certificates that they trust, and what those are links to.
+const CERTIFICATES: [&str; 5] = [
+    "/etc/ssl",
+    "/etc/pki",
+    "/usr/lib/ssl",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+];
 
 /// What says where hosts are.
 const NAMES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
@@ -67,8 +78,31 @@ pub fn needs(settings: &Settings) -> Vec<Allowed> {
         .chain(file)
         .chain(socket)
         .chain(names)
+        .chain(secrets(settings))
         .chain(ZONES.iter().map(|path| read(Path::new(path))))
         .collect()
+}
+
+/// A reload reads the secrets of HTTP sinks again, and whom to trust.
+fn secrets(settings: &Settings) -> Vec<Allowed> {
+    let mut all = Vec::new();
+    for (sink, _) in settings.values.sinks() {
+        let files = [Name::SinkPasswordFile, Name::SinkTokenFile, Name::SinkCaFile];
+        all.extend(files.into_iter().filter_map(|name| sink.path(name)).flat_map(|path| beside(&path)));
+        if sink.word(Name::SinkUrl).is_some_and(|url| url.starts_with("https")) {
+            let chosen = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
+            let paths = CERTIFICATES.iter().map(PathBuf::from).chain(chosen.map(PathBuf::from));
+            all.extend(paths.map(|path| Allowed {
+                access: if path.is_dir() {
+                    AccessFs::ReadFile | AccessFs::ReadDir
+                } else {
+                    AccessFs::ReadFile.into()
+                },
+                path,
+            }));
+        }
+    }
+    all
 }
 
 fn read(path: &Path) -> Allowed {

@@ -155,7 +155,8 @@ fn retention_deletes_what_is_ours_and_no_more() {
     for name in foreign {
         assert!(folder.join(name).exists(), "{name}");
     }
-    files.set_policy(Policy { keep_files: Some(0), ..policy });
+    files.policy = Policy { keep_files: Some(0), ..policy };
+    (files.crowded, files.due) = (true, Some(files.now));
     work(&mut files, 9);
     assert_eq!(names(&folder).len(), foreign.len() + 1, "the live one is left");
 }

@@ -1,6 +1,6 @@
 //! Containers that start, end, restart, change their name and vanish while docklog follows them.
 
-use crate::engine::bench::Bench;
+use crate::engine::bench::{Bench, length};
 use crate::engine::container::Container;
 use crate::engine::dockerd::Dockerd;
 use crate::engine::docklog::Docklog;
@@ -10,25 +10,25 @@ use crate::engine::sequence::{assert_same, numbered};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// 200 containers that live as short as they can and are removed at once: all their lines, or the container is named as missed.
+/// Containers that live as short as they can and are removed at once: all their lines, or the container is named as missed.
 pub(crate) fn short_lived_rm_containers(bench: &Bench) {
-    const CONTAINERS: usize = 200;
+    let count = length(60, 200);
     let engine = bench.engine();
     let live = bench.name("0live");
     engine.run(&Container::new(&live, "out 1 0 hold"));
     let docklog = bench.docklog().start();
     docklog.wait_for("the loop to run", |lines| !lines.is_empty());
-    let containers: Vec<_> = (0..CONTAINERS)
+    let containers: Vec<_> = (0..count)
         .map(|n| Container::new(bench.name(&format!("{n:03}")), "out 3 0").removed_at_end())
         .collect();
     engine.run_all(&containers, 10);
     // Names of those that are not complete: said to be so, and not.
     let incomplete = || {
         let streams = by_stream(&docklog.lines());
-        let count = |name: &str| streams.get(&(name.to_owned(), "stdout".into())).map_or(0, Vec::len);
-        let names = containers.iter().map(Container::name).filter(|name| count(name) < 3);
+        let lines = |name: &str| streams.get(&(name.to_owned(), "stdout".into())).map_or(0, Vec::len);
+        let names = containers.iter().map(Container::name).filter(|name| lines(name) < 3);
         names
-            .map(|name| format!("{name} ({} lines)", count(name)))
+            .map(|name| format!("{name} ({} lines)", lines(name)))
             .partition(|name| docklog.said(name.split(' ').next().unwrap()) > 0)
     };
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -45,7 +45,7 @@ pub(crate) fn short_lived_rm_containers(bench: &Bench) {
         docklog.stderr()
     );
     println!(
-        "{}: the engine removed {} of {CONTAINERS} short-lived containers before docklog could read their log",
+        "{}: the engine removed {} of {count} short-lived containers before docklog could read their log",
         bench.version.0,
         said.len()
     );

@@ -31,17 +31,18 @@ macro_rules! tests {
 }
 
 tests! {
-    life: short_lived_rm_containers;
+    rotation: rotated_every_second, rotated_local_driver, rotated_with_the_engines_files, all_rotated_at_once;
     follow: fifty_containers_exactly_once;
-    rotation: rotated_every_second, rotated_local_driver, rotated_with_the_engines_files, all_rotated_at_once,
-        large_history_rotated, first_starts_repeat_no_history;
+    life: short_lived_rm_containers;
+    quiet: idle_containers_cost_nothing;
+    citizen: reload_under_load;
+    rotation: large_history_rotated, first_starts_repeat_no_history;
     sinks_outages: sinks_outage, sinks_names;
     sinks: sinks_loki, sinks_otlp, sinks_ndjson, sinks_killed, sinks_nginx, sinks_drop;
     sinks_files: sinks_files_killed, sinks_hostile_names;
     survival: killed_again_and_again, output_file_moved_and_disk_full, engine_dies_and_stands_still, engine_without_live_restore, truncated_log_is_heard_again,
         stalled_reader_of_small_files, burst_into_small_files;
-    citizen: reload_under_load, six_paths_are_enough, check_tells_who_and_why;
-    quiet: idle_containers_cost_nothing;
+    citizen: six_paths_are_enough, check_tells_who_and_why;
     texts: endless_line_100mb;
     stalls: stalled_stdout, stalled_stderr, sigterm_with_stalled_stdout;
     faults: engine_restart, stopped_engine_sigterm, no_engine_at_first;

@@ -15,6 +15,7 @@ use docklog_protocol::{EngineKind, Format, Inspected, Timestamp, request};
 
 use super::Core;
 use super::ahead::Ahead;
+use super::audit::{self, Watch};
 use super::exchange::{Command, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::place::Place;
@@ -83,8 +84,8 @@ pub struct Stream {
     pub(super) moved: bool,
     /// Sinks that have more of it than the others.
     pub(super) ahead: Vec<(usize, Ahead)>,
-    /// Of the engine's log files: bytes after which it begins another. `None`: it never does.
-    pub(super) file_size: Option<u64>,
+    /// The engine begins new files of its log. Boxed, for most don't.
+    pub(super) watch: Option<Box<Watch>>,
     /// Its log was truncated: the engine's follow may be deaf from then on, so leases are short until its next run.
     pub(super) short_lease: bool,
     /// It is behind: read without following, up to the present.
@@ -128,10 +129,6 @@ pub struct Stream {
     pub(super) starved: bool,
     /// New lines older than this should have come in the session before: it was deaf.
     pub(super) overdue_before: Option<Timestamp>,
-    /// Bytes since the last audit, and whether one of its records was late.
-    pub(super) carried: u64,
-    pub(super) lagged: bool,
-    pub(super) audited_at: Mono,
     /// It has brought a record; since the last look; and one that is new.
     pub(super) spoke: bool,
     pub(super) heard: bool,
@@ -175,7 +172,7 @@ impl Stream {
             settled: None,
             moved: false,
             ahead: Vec::new(),
-            file_size: None,
+            watch: None,
             short_lease: false,
             behind: false,
             catching_up: false,
@@ -197,9 +194,6 @@ impl Stream {
             heard_at: Mono::default(),
             starved: false,
             overdue_before: None,
-            carried: 0,
-            lagged: false,
-            audited_at: Mono::default(),
             spoke: false,
             heard: false,
             progress: false,
@@ -356,9 +350,9 @@ impl Core {
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
         let size = if stream.rotated_at.is_some() { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
-        let repeats = stream.file_size.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
+        let repeats = stream.watch.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
         let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, repeats);
-        if stream.file_size.is_some() {
+        if stream.watch.is_some() {
             reader.window_mut().count();
         }
         let follow = logs.follow;
@@ -448,9 +442,12 @@ impl Core {
         let stream = &mut container.stream;
         stream.auto_remove = inspected.auto_remove;
         let podman = self.link.kind == EngineKind::Podman; // has other files, and other ways
-        stream.file_size = super::audit::file_size(inspected).filter(|_| !podman);
+        let size = audit::file_size(inspected).filter(|_| !podman);
+        if stream.watch.as_ref().map(|watch| watch.size()) != size {
+            stream.watch = size.map(|size| Box::new(Watch::new(size)));
+        }
         // The first session was opened before this was known; nothing of it has been read yet.
-        if let (Some(reader), Some(_)) = (stream.reader.as_mut(), stream.file_size) {
+        if let (Some(reader), Some(_)) = (stream.reader.as_mut(), &stream.watch) {
             reader.log_is_rotated(repeats);
         }
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });

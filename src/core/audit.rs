@@ -161,41 +161,45 @@ mod tests {
             self
         }
 
-        fn is_suspicious(mut self) -> bool {
+        fn has_become_suspicious(mut self) -> bool {
             self.watch.restart(Mono(1))
         }
     }
 
     #[test]
     fn lines_that_are_late_by_a_file_may_hide_skipped_ones() {
-        assert!(!Log::new().goes_on(0, 1_000, 10, 1_400).is_suspicious());
-        assert!(Log::new().goes_on(0, 1, 10, 1_600).is_suspicious());
+        assert!(!Log::new().goes_on(0, 1_000, 10, 1_400).has_become_suspicious());
+        assert!(Log::new().goes_on(0, 1, 10, 1_600).has_become_suspicious());
     }
 
     #[test]
     fn a_pause_in_the_middle_of_a_burst_may_hide_skipped_lines() {
         // 10 MB/s: 5 ms for half a file.
         let burst = || Log::new().goes_on(0, 1_000, 10, 0);
-        assert!(!burst().goes_on(4_000, 1, 0, 0).is_suspicious());
-        assert!(burst().goes_on(5_100, 1, 0, 0).is_suspicious());
+        assert!(!burst().goes_on(4_000, 1, 0, 0).has_become_suspicious());
+        assert!(burst().goes_on(5_100, 1, 0, 0).has_become_suspicious());
         // Though what came before it was slow.
         let slow = || Log::new().goes_on(0, 100, 50_000, 0);
-        assert!(slow().goes_on(50_000, 1_000, 10, 0).goes_on(5_100, 1, 0, 0).is_suspicious());
+        assert!(slow().goes_on(50_000, 1_000, 10, 0).goes_on(5_100, 1, 0, 0).has_become_suspicious());
     }
 
     #[test]
     fn a_pause_of_a_slow_log_hides_nothing() {
         // Each line is a burst of its own; and so are few of them.
-        assert!(!Log::new().goes_on(0, 1_000, 100_000, 0).is_suspicious());
-        assert!(!Log::new().goes_on(0, 20, 10, 0).goes_on(9_000_000, 20, 10, 0).is_suspicious());
+        assert!(!Log::new().goes_on(0, 1_000, 100_000, 0).has_become_suspicious());
+        assert!(!Log::new().goes_on(0, 20, 10, 0).goes_on(9_000_000, 20, 10, 0).has_become_suspicious());
         // 100 kB/s, steadily, and half of the half second that filling half a file takes so.
-        assert!(!Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(250_000, 10, 1_000, 0).is_suspicious());
-        assert!(Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(550_000, 10, 1_000, 0).is_suspicious());
+        assert!(
+            !Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(250_000, 10, 1_000, 0).has_become_suspicious()
+        );
+        assert!(
+            Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(550_000, 10, 1_000, 0).has_become_suspicious()
+        );
     }
 
     #[test]
     fn time_that_goes_back_is_no_pause() {
-        assert!(!Log::new().goes_on(0, 1_000, 10, 0).goes_on(-5_000, 1_000, 10, 0).is_suspicious());
+        assert!(!Log::new().goes_on(0, 1_000, 10, 0).goes_on(-5_000, 1_000, 10, 0).has_become_suspicious());
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub fn half(channel: Channel) -> usize {
 
 impl Place {
     /// Nothing was delivered; both channels begin so.
-    pub fn beginning(mark: Mark) -> Self {
+    pub const fn beginning(mark: Mark) -> Self {
         Self { halves: [Half { mark, open: None }; 2], last: None }
     }
 

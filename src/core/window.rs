@@ -141,6 +141,9 @@ pub struct Ask {
     pub size: u64,
 }
 
+/// Nothing was delivered.
+const NOTHING: Place = Place::beginning(Mark::Beginning);
+
 /// A stream's sessions as seen by its place.
 #[derive(Debug)]
 pub struct Window {
@@ -167,8 +170,9 @@ pub struct Window {
     auditing: bool,
 
     // Of the present session:
-    /// The place when it was opened.
-    resumed: Place,
+    /// The place when it was opened, as long as something that was delivered before may still come by. Boxed, for a
+    /// session soon has shown where it stands, and lasts for long.
+    resumed: Option<Box<Place>>,
     search: Search,
     /// Records asked for; `None`: the whole log.
     asked: Option<u64>,
@@ -183,13 +187,11 @@ pub struct Window {
     torn: bool,
     /// A line has come by that was delivered before.
     replayed: bool,
-    /// The anchor has come by, and so many lines since.
-    since_anchor: Option<u64>,
     first: Option<Timestamp>,
     /// Lines were deleted: to be told before the next line, whose time is its end.
-    gap_from: Option<Timestamp>,
+    gap_from: Option<Box<Timestamp>>,
     /// Lines are missing: to be told.
-    gap: Option<Gap>,
+    gap: Option<Box<Gap>>,
 }
 
 impl Window {
@@ -227,7 +229,7 @@ impl Window {
             audited: false,
             anchor: None,
             auditing: false,
-            resumed: place,
+            resumed: None,
             search: Search::Nothing,
             asked: None,
             records: 0,
@@ -237,7 +239,6 @@ impl Window {
             seen: [Seen::default(); 2],
             torn: false,
             replayed: false,
-            since_anchor: None,
             first: None,
             gap_from: None,
             gap: None,
@@ -249,15 +250,23 @@ impl Window {
         (!matches!(self.begin, Begin::Now(_)) || self.place.last.is_some()).then_some(self.place)
     }
 
+    /// What had been delivered when the session was opened.
+    fn resumed(&self) -> &Place {
+        self.resumed.as_deref().unwrap_or(&NOTHING)
+    }
+
     /// The request for the next session, and the start of its judgement.
     pub fn open(&mut self, ask: &Ask) -> Logs {
         // Once a look has found it, a silent follow is taken for what it is, once: else it may be deaf (W-98).
         self.checked = std::mem::take(&mut self.checking) && self.found;
-        self.resumed = self.place;
+        self.resumed = (self.place != NOTHING).then(|| Box::new(self.place));
         self.seen = [Seen::default(); 2];
         (self.records, self.reached, self.found) = (0, false, false);
         (self.torn, self.replayed) = (false, false);
-        (self.since_anchor, self.first, self.gap_from) = (None, None, None);
+        (self.first, self.gap_from) = (None, None);
+        if let Some(anchor) = self.anchor.as_mut() {
+            anchor.since = None;
+        }
         // What this session's records come after: a line that an earlier one has delivered.
         self.last_record = u64::from(self.place.last.is_some());
         let (search, tail, since) = self.approach(ask);
@@ -350,7 +359,7 @@ impl Window {
         let fits = match self.search {
             Search::Nothing | Search::Newest => true,
             Search::Time => {
-                self.seen[half].reached |= self.resumed.mark(half).is_some_and(|mark| time >= mark.time);
+                self.seen[half].reached |= self.resumed().mark(half).is_some_and(|mark| time >= mark.time);
                 if first_of_log && self.lost && self.is_newer(half, time) {
                     self.all_is_new();
                 }
@@ -366,7 +375,7 @@ impl Window {
     }
 
     fn admit_to_moment(&mut self, half: usize, time: Timestamp, first: bool, first_of_channel: bool) -> bool {
-        let origin = matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin);
+        let origin = matches!(self.resumed().halves[half].mark, Mark::Origin(origin) if time < origin);
         let fits =
             self.asked.is_none() || (!first || origin) && self.begins_here(half, time, first_of_channel);
         if fits && !std::mem::replace(&mut self.found, true) {
@@ -376,7 +385,7 @@ impl Window {
     }
 
     fn admit_to_line(&mut self, half: usize, time: Timestamp, first_of_channel: bool) -> bool {
-        let Some((last, line)) = self.resumed.last() else { return true };
+        let Some((last, line)) = self.resumed().last() else { return true };
         self.reached |= half == last && time == line.time;
         match self.asked {
             None => true,
@@ -400,7 +409,7 @@ impl Window {
     /// True unless the window may begin inside the open line of this channel, all parts of which bear one time; or among
     /// several lines of one time, which can only be counted from the first.
     fn begins_here(&self, half: usize, time: Timestamp, first_of_channel: bool) -> bool {
-        let resumed = &self.resumed.halves[half];
+        let resumed = &self.resumed().halves[half];
         let in_open = resumed.open.is_some_and(|open| open.time == time);
         let in_equals = matches!(resumed.mark, Mark::At(line) if line.lines > 1 && line.time == time);
         !(first_of_channel && (in_open || in_equals))
@@ -408,7 +417,7 @@ impl Window {
 
     /// As far as time tells.
     fn is_newer(&self, half: usize, time: Timestamp) -> bool {
-        match (self.resumed.halves[half].mark, self.resumed.last()) {
+        match (self.resumed().halves[half].mark, self.resumed().last()) {
             (Mark::At(line), _) => time > line.time,
             (_, Some((_, line))) => time > line.time,
             _ => false,

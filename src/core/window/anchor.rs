@@ -11,6 +11,8 @@ pub(super) struct Anchor {
     pub(super) line: LastLine,
     pub(super) delivered: u64,
     pub(super) records: u64,
+    /// It has come by in the present session, and so many lines since.
+    pub(super) since: Option<u64>,
 }
 
 impl Window {
@@ -24,7 +26,13 @@ impl Window {
 
     /// Counts what is delivered from here on.
     pub fn anchor_here(&mut self) {
-        let anchor = self.place.last().map(|(half, line)| Anchor { half, line, delivered: 0, records: 0 });
+        let anchor = self.place.last().map(|(half, line)| Anchor {
+            half,
+            line,
+            delivered: 0,
+            records: 0,
+            since: None,
+        });
         self.anchor = anchor.map(Box::new);
     }
 
@@ -37,10 +45,10 @@ impl Window {
     /// For the audit: lines between the anchor and the last line.
     pub(super) fn count_since_anchor(&mut self, half: usize, line: &LastLine, replay: bool) {
         let auditing = self.auditing && !self.found && replay;
-        let Some(anchor) = self.anchor.as_ref().filter(|_| auditing) else { return };
-        match self.since_anchor.as_mut() {
+        let Some(anchor) = self.anchor.as_mut().filter(|_| auditing) else { return };
+        match anchor.since.as_mut() {
             Some(lines) => *lines += 1,
-            None if half == anchor.half && is_same(line, &anchor.line) => self.since_anchor = Some(0),
+            None if half == anchor.half && is_same(line, &anchor.line) => anchor.since = Some(0),
             None => {}
         }
     }
@@ -48,14 +56,14 @@ impl Window {
     /// The last line is found: are the lines since the anchor those that were delivered?
     pub(super) fn end_audit(&mut self) {
         let Some(anchor) = self.anchor.as_ref().filter(|_| self.auditing) else { return };
-        let Some((_, line)) = self.resumed.last() else { return };
-        let gap = match (self.since_anchor, self.asked) {
+        let Some((_, line)) = self.resumed().last() else { return };
+        let gap = match (anchor.since, self.asked) {
             (Some(lines), _) if lines <= anchor.delivered => None,
             (None, Some(_)) => return, // the next record, or silence, asks for a larger window
             // Lines are missing; or the anchor was deleted, and nothing can be counted from it.
             (Some(_) | None, _) => Some(Gap { from: anchor.line.time, to: line.time }),
         };
-        self.gap = self.gap.or(gap);
+        self.gap = self.gap.take().or(gap.map(Box::new));
         self.auditing = false;
         self.anchor_here();
     }

@@ -2,8 +2,8 @@
 
 use docklog_protocol::{Channel, Segment, Timestamp};
 
-use super::{Begin, Ended, Gap, Search, Verdict, Window};
-use crate::core::place::{LastLine, Mark, half};
+use super::{Begin, Ended, Gap, Search, Seen, Verdict, Window};
+use crate::core::place::{Half, LastLine, Mark, half};
 
 impl Window {
     /// Decides about a whole line, or a segment of one, and notes what is delivered. `print`: of a whole line.
@@ -33,7 +33,7 @@ impl Window {
             }
             Search::Moment => {
                 !self.seen[half].live
-                    && matches!(self.resumed.halves[half].mark, Mark::Origin(origin) if time < origin)
+                    && matches!(self.resumed().halves[half].mark, Mark::Origin(origin) if time < origin)
             }
             Search::Line => self.is_before_line(half, &line, last),
             Search::Time => !self.seen[half].live && self.is_replay_by_time(half, time, last),
@@ -55,7 +55,7 @@ impl Window {
         bytes: usize,
         end: Ended,
     ) -> Option<Verdict> {
-        let open = self.resumed.halves[half].open.filter(|open| open.time == time && open.bytes > 0)?;
+        let open = self.resumed().halves[half].open.filter(|open| open.time == time && open.bytes > 0)?;
         let from = self.seen[half].open_bytes;
         self.seen[half].open_bytes += bytes as u64;
         if self.seen[half].open_bytes <= open.bytes && !last {
@@ -79,8 +79,8 @@ impl Window {
     /// Before the last line delivered all is replay, after it nothing; but for the one line that is known by itself: the
     /// last of the other channel, which may stand further on if its end was never seen.
     fn is_before_line(&mut self, half: usize, line: &LastLine, whole: bool) -> bool {
-        let Some((last, mark)) = self.resumed.last() else { return false };
-        let own = self.resumed.mark(half);
+        let Some((last, mark)) = self.resumed().last() else { return false };
+        let own = self.resumed().mark(half);
         let seen = &mut self.seen[half];
         // Of several lines of one time the last is found by counting, for they may be equal.
         let is_own = !seen.mark
@@ -111,17 +111,29 @@ impl Window {
             (self.larger, self.check) = (None, false);
             self.end_audit();
         }
+        if self.found && self.all_has_come_by() {
+            self.resumed = None;
+        }
         before
     }
 
+    /// Nothing that was delivered before can come by in this session any more.
+    fn all_has_come_by(&self) -> bool {
+        let gone = |(seen, half): (&Seen, &Half)| {
+            half.open.is_none() && (seen.mark || !matches!(half.mark, Mark::At(_)))
+        };
+        !self.auditing && self.seen.iter().zip(&self.resumed().halves).all(gone)
+    }
+
     fn is_replay_by_time(&mut self, half: usize, time: Timestamp, last: bool) -> bool {
-        let other = self.resumed.mark(1 - half);
-        if self.resumed.halves[half].open.is_some_and(|open| open.time == time) {
+        let other = self.resumed().mark(1 - half);
+        if self.resumed().halves[half].open.is_some_and(|open| open.time == time) {
             return false; // it was begun, not delivered
         }
         let other_reached = self.seen[1 - half].reached || self.seen[1 - half].live;
+        let mark = self.resumed().halves[half].mark;
         let seen = &mut self.seen[half];
-        match self.resumed.halves[half].mark {
+        match mark {
             // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
             Mark::Beginning => other.is_some() && !other_reached,
             Mark::Origin(origin) => time < origin,
@@ -144,8 +156,8 @@ impl Window {
         self.by_time = false;
         if std::mem::take(&mut self.lost) {
             let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
-            let since = anchor.map(|anchor| anchor.line.time).or(self.resumed.settled_until());
-            self.gap_from = since.filter(|_| !self.replayed);
+            let since = anchor.map(|anchor| anchor.line.time).or(self.resumed().settled_until());
+            self.gap_from = since.filter(|_| !self.replayed).map(Box::new);
         }
         // A line that is taken as ended may stand before one that has been delivered.
         let record = if let Ended::Before(record) = end { record } else { self.seen[half].record };
@@ -162,16 +174,18 @@ impl Window {
     /// What was deleted before the line of this time, which is to be delivered now; or, without a time, what is known to be
     /// missing before whatever comes next.
     pub fn take_gap(&mut self, to: Option<Timestamp>) -> Option<Gap> {
-        if let (Some(from), Some(to)) = (self.gap_from, to) {
-            self.gap_from = None;
-            return Some(Gap { from, to });
+        if let Some(to) = to
+            && let Some(from) = self.gap_from.take()
+        {
+            return Some(Gap { from: *from, to });
         }
-        self.gap.take()
+        self.gap.take().map(|gap| *gap)
     }
 
     /// The open lines that are about to end are those of the session before: what was delivered of them isn't in them.
     pub fn goes_on_with_old_lines(&mut self) {
-        for (seen, resumed) in self.seen.iter_mut().zip(&self.resumed.halves) {
+        let resumed = *self.resumed();
+        for (seen, resumed) in self.seen.iter_mut().zip(&resumed.halves) {
             seen.open_bytes = resumed.open.map_or(0, |open| open.bytes);
         }
         (self.search, self.found) = (Search::Nothing, true);

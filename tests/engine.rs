@@ -43,7 +43,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Tests mostly wait, so more of them run at a time than there are cores on a small machine.
-const THREADS: usize = 8;
+const THREADS: usize = 6;
 
 fn main() -> ExitCode {
     if reaper::served_as_reaper() {

@@ -85,7 +85,13 @@ fn file_rotations(paths: &[String], docklog: &Docklog, lines: usize) -> u64 {
         if docklog.count() > grown.0 {
             grown = (docklog.count(), Instant::now());
         }
-        assert!(grown.1.elapsed() < Duration::from_secs(120), "only {} of {lines} lines came", grown.0);
+        assert!(
+            grown.1.elapsed() < Duration::from_secs(120),
+            "only {} of {lines} lines came; {}; stderr: {}",
+            grown.0,
+            docklog.counts(),
+            docklog.stderr()
+        );
         sleep(Duration::from_millis(100));
     }
     sleep(Duration::from_millis(300)); // what comes twice would come now

@@ -9,8 +9,8 @@ use docklog_protocol::{Inspected, Record, Timestamp};
 
 use super::Core;
 use super::exchange::StreamId;
-use super::stream::Stream;
 use super::time::{Mono, Now};
+use super::window::Window;
 use crate::limits;
 
 /// After how many bytes the engine begins another log file (W-95); `None` if it never does.
@@ -37,21 +37,33 @@ fn size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor).filter(|&size| size > 0)
 }
 
-/// What a live follow of a log shows, whose files the engine rotates.
+/// What a live follow of a log shows, whose files the engine rotates. Times are in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Bytes after which the engine begins another file; and the least time that it needs to write them, in nanoseconds, as
-    /// all times here are.
+    /// Bytes after which the engine begins another file; and the least time that it needs to write them.
     size: u64,
     least: i64,
-    /// Bytes since the last audit, and whether lines may have been skipped meanwhile.
+    /// Bytes since the last audit, and why lines may have been skipped meanwhile.
     carried: u64,
-    suspicious: bool,
+    doubt: Option<Doubt>,
     audited_at: Mono,
-    /// The newest record's time, and the records without a pause up to it: since when, and how many bytes.
+    /// Time of the newest record, and how long it would take at the pace of the last ones to fill half a file.
     newest: i64,
-    burst_since: i64,
-    burst: u64,
+    half_a_file: i64,
+    /// The pace is measured from here on, and so many bytes have come since.
+    since: i64,
+    bytes: u64,
+}
+
+/// Why an engine may have skipped lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// A burst paused, and there was no time to compare at once. Healthy containers pause, too.
+    Paused,
+    /// It paused just now; lines are counted from the one before.
+    PausesHere,
+    /// A line came so late that a file could have been filled meanwhile.
+    Late,
 }
 
 impl Watch {
@@ -62,11 +74,12 @@ impl Watch {
             size,
             least: i64::try_from(least).unwrap_or(i64::MAX),
             carried: 0,
-            suspicious: false,
+            doubt: None,
             audited_at: Mono::default(),
-            newest: 0,
-            burst_since: 0,
-            burst: 0,
+            newest: i64::MIN,
+            half_a_file: i64::MAX,
+            since: 0,
+            bytes: 0,
         }
     }
 
@@ -75,57 +88,76 @@ impl Watch {
         self.size
     }
 
-    /// Of a live follow a record has come, of this time and so many bytes. True: count anew from here, or compare first.
-    fn is_due(&mut self, time: Timestamp, bytes: u64, now: Now) -> bool {
+    /// Another session begins: that nothing is missing between the two is for the window to show.
+    pub(super) fn begin_session(&mut self) {
+        (self.newest, self.half_a_file) = (i64::MIN, i64::MAX);
+    }
+
+    /// Of a live follow a record has come that isn't delivered yet, of this time and so many bytes. True: when it is, count
+    /// anew from there, or compare first.
+    fn is_due(&mut self, window: &mut Window, time: Timestamp, bytes: u64, now: Now) -> bool {
         let time = time.unix_nanos();
-        let late = now.wall.unix_nanos().saturating_sub(time) > self.least;
-        self.suspicious |= late || self.would_have_filled_files(time);
-        let paused = time.saturating_sub(self.newest) > self.least;
-        let set_back = self.newest.saturating_sub(time) > limits::CHANNELS_DIFFER * 1_000_000_000;
-        if paused || set_back || self.burst == 0 {
-            (self.burst_since, self.newest, self.burst) = (time, time, 0);
+        if now.wall.unix_nanos().saturating_sub(time) > self.least {
+            self.doubt = Some(Doubt::Late);
         }
-        self.newest = self.newest.max(time);
-        self.burst += bytes;
         self.carried += bytes;
         // Whoever chooses tiny files must not choose an audit per line.
-        self.carried >= self.size / 2 && now.mono.since(self.audited_at) >= limits::AUDIT
+        let may = now.mono.since(self.audited_at) >= limits::AUDIT;
+        if self.pauses(time, bytes) {
+            if may && self.doubt.is_none() {
+                // The line before the pause is all but the newest of the log: it is there still, unless lines were skipped.
+                window.anchor_here();
+                self.doubt = Some(Doubt::PausesHere);
+                return true;
+            }
+            self.doubt = self.doubt.max(Some(Doubt::Paused));
+        }
+        may && self.carried >= self.size / 2
     }
 
-    /// If the burst had gone on from its last record until this time, would it have filled half a file? (A pause that is
-    /// shorter than what fills a file is part of the burst, and makes little of this.)
-    fn would_have_filled_files(&self, time: i64) -> bool {
-        let pause = u128::try_from(time.saturating_sub(self.newest)).unwrap_or(0);
-        let span = u128::try_from(self.newest.saturating_sub(self.burst_since)).unwrap_or(0);
-        self.burst >= self.size / limits::BURST
-            && u128::from(self.burst) * pause >= u128::from(self.size / 2) * span.max(1)
+    /// True after a pause in which half a file would have been filled, had the burst before it gone on.
+    fn pauses(&mut self, time: i64, bytes: u64) -> bool {
+        let pause = time.saturating_sub(self.newest);
+        let suspicious = pause > self.half_a_file;
+        let set_back = self.newest.saturating_sub(time) > limits::CHANNELS_DIFFER * 1_000_000_000;
+        if pause > self.least || set_back {
+            (self.newest, self.since, self.bytes, self.half_a_file) = (time, time, 0, i64::MAX);
+        }
+        self.newest = self.newest.max(time);
+        self.bytes += bytes;
+        let span = self.newest.saturating_sub(self.since);
+        // The parts of one line bear one time, and tell nothing of the pace.
+        if self.bytes >= self.size / limits::BURST && span > 0 {
+            let half = i128::from(span) * i128::from(self.size / 2) / i128::from(self.bytes.max(1));
+            self.half_a_file = i64::try_from(half).unwrap_or(i64::MAX).max(self.least);
+            (self.since, self.bytes) = (self.newest, 0);
+        }
+        suspicious
     }
 
-    /// Bytes are counted from here on. True if lines may have been skipped before.
-    fn restart(&mut self, now: Mono) -> bool {
+    /// Bytes are counted from here on. Says why lines may have been skipped before.
+    fn restart(&mut self, now: Mono) -> Option<Doubt> {
         (self.carried, self.audited_at) = (0, now);
-        std::mem::take(&mut self.suspicious)
+        self.doubt.take()
     }
 }
 
-/// What one record of a stream means for its audit, see [`Watch::is_due`].
-pub(super) fn is_due(stream: &mut Stream, record: &Record<'_>, now: Now) -> bool {
-    let (Some(watch), Some(stamp)) = (stream.watch.as_mut(), record.stamp) else { return false };
-    watch.is_due(stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD, now)
+/// What a record that is about to be delivered means for the audit of its stream, see [`Watch::is_due`].
+pub(super) fn is_due(watch: &mut Watch, window: &mut Window, record: &Record<'_>, now: Now) -> bool {
+    let Some(stamp) = record.stamp else { return false };
+    watch.is_due(window, stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD, now)
 }
 
 impl Core {
-    /// Half a log file has gone by: count anew from here, or compare first.
+    /// Half a log file has gone by, or a burst has paused: count anew from here, or compare first.
     pub(super) fn audit(&mut self, id: StreamId) {
         let now = self.now.mono;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else { return };
-        if !watch.restart(now) {
-            return reader.window_mut().anchor_here();
-        }
+        let Some(doubt) = watch.restart(now) else { return reader.window_mut().anchor_here() };
         self.counts.audits += 1;
-        reader.window_mut().audit();
+        reader.window_mut().audit(doubt != Doubt::Paused);
         // Without following: a burst that is faster than the follow is read faster so.
         stream.behind = true;
         self.reopen(id);
@@ -135,16 +167,20 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::window::Begin;
 
     /// A log with files of 100 kB: 1.5 ms to fill one at the least.
     struct Log {
         watch: Watch,
+        window: Window,
         micros: i64,
+        due: usize,
     }
 
     impl Log {
         fn new() -> Self {
-            Self { watch: Watch::new(100_000), micros: 1_000_000_000 }
+            let window = Window::new(Begin::First);
+            Self { watch: Watch::new(100_000), window, micros: 1_000_000_000, due: 0 }
         }
 
         /// After a pause so many records of 100 bytes, with so much between two of them; read so long after they were logged.
@@ -156,50 +192,81 @@ mod tests {
                     mono: Mono((self.micros + late) as u64 * 1_000),
                     wall: Timestamp::from_unix_nanos((self.micros + late) * 1_000),
                 };
-                self.watch.is_due(Timestamp::from_unix_nanos(self.micros * 1_000), 100, now);
+                let time = Timestamp::from_unix_nanos(self.micros * 1_000);
+                self.due += usize::from(self.watch.is_due(&mut self.window, time, 100, now));
             }
             self
         }
 
-        fn has_become_suspicious(mut self) -> bool {
+        fn doubt(mut self) -> Option<Doubt> {
             self.watch.restart(Mono(1))
         }
     }
 
     #[test]
     fn lines_that_are_late_by_a_file_may_hide_skipped_ones() {
-        assert!(!Log::new().goes_on(0, 1_000, 10, 1_400).has_become_suspicious());
-        assert!(Log::new().goes_on(0, 1, 10, 1_600).has_become_suspicious());
+        assert_eq!(Log::new().goes_on(0, 1_000, 10, 1_400).doubt(), None);
+        assert_eq!(Log::new().goes_on(0, 1, 10, 1_600).doubt(), Some(Doubt::Late));
+        // And that weighs more than a pause, whichever came first.
+        let late = || Log::new().goes_on(0, 1_000, 10, 1_600);
+        assert_eq!(late().goes_on(6_000, 1, 0, 0).doubt(), Some(Doubt::Late));
+        assert_eq!(
+            Log::new().goes_on(0, 1_000, 10, 0).goes_on(6_000, 9, 10, 1_600).doubt(),
+            Some(Doubt::Late)
+        );
     }
 
     #[test]
     fn a_pause_in_the_middle_of_a_burst_may_hide_skipped_lines() {
         // 10 MB/s: 5 ms for half a file.
-        let burst = || Log::new().goes_on(0, 1_000, 10, 0);
-        assert!(!burst().goes_on(4_000, 1, 0, 0).has_become_suspicious());
-        assert!(burst().goes_on(5_100, 1, 0, 0).has_become_suspicious());
-        // Though what came before it was slow.
-        let slow = || Log::new().goes_on(0, 100, 50_000, 0);
-        assert!(slow().goes_on(50_000, 1_000, 10, 0).goes_on(5_100, 1, 0, 0).has_become_suspicious());
+        let burst = |log: Log| log.goes_on(0, 1_000, 10, 0);
+        assert_eq!(burst(Log::new()).goes_on(4_000, 1, 0, 0).doubt(), None);
+        assert_eq!(burst(Log::new()).goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere));
+        // Though what came before it was slow, with pauses or without.
+        for apart in [50_000, 1_000] {
+            let slow = Log::new().goes_on(0, 3_000, apart, 0);
+            assert_eq!(burst(slow).goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere), "{apart}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_compared_at_once_but_not_each() {
+        let log = Log::new().goes_on(0, 400, 10, 0);
+        assert_eq!(log.due, 0);
+        let mut log = log.goes_on(5_100, 1, 0, 0);
+        assert_eq!(log.due, 1);
+        assert_eq!(log.watch.restart(Mono(log.micros as u64 * 1_000)), Some(Doubt::PausesHere));
+        let mut log = log.goes_on(10, 400, 10, 0).goes_on(5_100, 1, 0, 0);
+        assert_eq!(log.due, 1, "a second hasn't passed");
+        assert_eq!(log.watch.restart(Mono(1)), Some(Doubt::Paused));
     }
 
     #[test]
     fn a_pause_of_a_slow_log_hides_nothing() {
         // Each line is a burst of its own; and so are few of them.
-        assert!(!Log::new().goes_on(0, 1_000, 100_000, 0).has_become_suspicious());
-        assert!(!Log::new().goes_on(0, 20, 10, 0).goes_on(9_000_000, 20, 10, 0).has_become_suspicious());
+        assert_eq!(Log::new().goes_on(0, 1_000, 100_000, 0).doubt(), None);
+        assert_eq!(Log::new().goes_on(0, 20, 10, 0).goes_on(9_000_000, 20, 10, 0).doubt(), None);
         // 100 kB/s, steadily, and half of the half second that filling half a file takes so.
-        assert!(
-            !Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(250_000, 10, 1_000, 0).has_become_suspicious()
-        );
-        assert!(
-            Log::new().goes_on(0, 1_000, 1_000, 0).goes_on(550_000, 10, 1_000, 0).has_become_suspicious()
-        );
+        let steady = || Log::new().goes_on(0, 1_000, 1_000, 0);
+        assert_eq!(steady().goes_on(250_000, 10, 1_000, 0).doubt(), None);
+        assert_eq!(steady().goes_on(550_000, 10, 1_000, 0).doubt(), Some(Doubt::PausesHere));
+        // One long line, of parts that bear one time.
+        assert_eq!(Log::new().goes_on(0, 1_000, 0, 0).goes_on(1_000_000, 1, 0, 0).doubt(), None);
+    }
+
+    #[test]
+    fn a_pause_between_two_sessions_is_for_the_window() {
+        let mut log = Log::new().goes_on(0, 1_000, 10, 0);
+        log.watch.begin_session();
+        assert_eq!(log.goes_on(6_000, 1, 0, 0).doubt(), None);
     }
 
     #[test]
     fn time_that_goes_back_is_no_pause() {
-        assert!(!Log::new().goes_on(0, 1_000, 10, 0).goes_on(-5_000, 1_000, 10, 0).has_become_suspicious());
+        assert_eq!(Log::new().goes_on(0, 1_000, 10, 0).goes_on(-5_000, 1_000, 10, 0).doubt(), None);
+        // But after a clock was set back pauses are seen again.
+        let set_back = Log::new().goes_on(0, 1_000, 10, 0).goes_on(-60_000_000, 1_000, 10, 0);
+        assert_eq!(set_back.goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere));
     }
 
     #[test]

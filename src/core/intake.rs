@@ -49,6 +49,12 @@ impl Core {
         }
         (stream.spoke, stream.heard) = (true, true);
         self.heard = record.stamp.map(|stamp| stamp.time);
+        let due = match stream.watch.as_mut() {
+            Some(watch) if stream.live && stream.follow => {
+                audit::is_due(watch, reader.window_mut(), &record, self.now)
+            }
+            _ => false,
+        };
         let gaps = self.counts.gaps;
         let mut delivery = Delivery {
             hand: Hand {
@@ -75,7 +81,7 @@ impl Core {
         }
         if !stream.live && !reader.window().is_searching() {
             self.is_live(id);
-        } else if stream.live && stream.follow && audit::is_due(stream, &record, self.now) {
+        } else if due {
             self.audit(id);
         }
     }

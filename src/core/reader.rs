@@ -266,4 +266,38 @@ mod tests {
         let whole = [&long[..], &[(Stdout, 1, Some("end"))], &rest, &[(Stdout, 4, Some(""))]].concat();
         assert_eq!(session(&mut reader, &whole), ["xxx"], "e2 and e3 came before");
     }
+
+    /// Gaps told when the log is compared with what was delivered since its line 2, and begins with line 3 by now.
+    fn gaps_without_anchor(is_proof: bool) -> usize {
+        let texts: Vec<_> = (0..10).map(|n| format!("o{n}")).collect();
+        let log: Vec<_> =
+            (1..10u8).map(|n| (Channel::Stdout, n, Some(texts[usize::from(n)].as_str()))).collect();
+        let mut reader = Reader::new(Begin::First);
+        session(&mut reader, &log[..2]);
+        reader.window_mut().count();
+        assert_eq!(session(&mut reader, &log[..5]), ["o3", "o4", "o5"]);
+        reader.window_mut().audit(is_proof);
+        let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Docker);
+        let mut gaps = 0;
+        for _ in 0..20 {
+            reader.open(&Ask { id, follow: false, until: None, engine, size: 64 }, false);
+            let whole = log[2..6].iter().all(|&(channel, second, text)| {
+                let raw = format!("2026-11-23T20:16:{second:02}.000000000Z");
+                let text = text.unwrap_or_default().as_bytes();
+                let record = Record { channel, stamp: Stamp::parse(&raw), text, part: false };
+                reader.take(record, &mut |news| gaps += usize::from(matches!(news, News::Gap(_))))
+            });
+            if whole {
+                return gaps;
+            }
+            reader.cut();
+        }
+        panic!("no window is large enough");
+    }
+
+    #[test]
+    fn an_anchor_that_was_deleted_proves_a_gap_only_where_lines_were_late() {
+        assert_eq!(gaps_without_anchor(true), 1);
+        assert_eq!(gaps_without_anchor(false), 0);
+    }
 }

@@ -254,7 +254,7 @@ impl History {
         }
         self.close_lines();
         self.traits.cuts = 0;
-        self.reader.window_mut().audit();
+        self.reader.window_mut().audit(true);
         self.session(false);
         if self.reader.take_gap().is_some() {
             self.given.push(Given::Gap);
@@ -438,7 +438,7 @@ impl History {
         self.notes.push("cut".into());
         self.reader.cut();
         if self.traits.skips {
-            self.reader.window_mut().audit();
+            self.reader.window_mut().audit(true);
         }
         false
     }

@@ -13,6 +13,8 @@ pub(super) struct Anchor {
     pub(super) records: u64,
     /// It has come by in the present session, and so many lines since.
     pub(super) since: Option<u64>,
+    /// If it is gone, lines are taken for missing, see [`Window::audit`].
+    pub(super) is_proof: bool,
 }
 
 impl Window {
@@ -24,22 +26,24 @@ impl Window {
         }
     }
 
-    /// Counts what is delivered from here on.
+    /// Counts what is delivered from here on, unless that is being compared.
     pub fn anchor_here(&mut self) {
-        let anchor = self.place.last().map(|(half, line)| Anchor {
-            half,
-            line,
-            delivered: 0,
-            records: 0,
-            since: None,
-        });
-        self.anchor = anchor.map(Box::new);
+        if self.auditing {
+            return;
+        }
+        let new =
+            |(half, line)| Anchor { half, line, delivered: 0, records: 0, since: None, is_proof: false };
+        self.anchor = self.place.last().map(|last| Box::new(new(last)));
     }
 
     /// Lets the next session compare the log with what was delivered since [`Window::anchor_here`]: an engine may skip
-    /// lines in the middle of a follow, without a word, and no later window would show it.
-    pub fn audit(&mut self) {
+    /// lines in the middle of a follow, without a word, and no later window would show it. `is_proof`: if the log doesn't
+    /// hold the anchor any more, that is told as a gap, too. (A healthy burst may delete it.)
+    pub fn audit(&mut self, is_proof: bool) {
         self.auditing = self.anchor.is_some();
+        if let Some(anchor) = self.anchor.as_mut() {
+            anchor.is_proof |= is_proof;
+        }
     }
 
     /// For the audit: lines between the anchor and the last line.
@@ -60,6 +64,7 @@ impl Window {
         let gap = match (anchor.since, self.asked) {
             (Some(lines), _) if lines <= anchor.delivered => None,
             (None, Some(_)) => return, // the next record, or silence, asks for a larger window
+            (None, None) if !anchor.is_proof => None,
             // Lines are missing; or the anchor was deleted, and nothing can be counted from it.
             (Some(_) | None, _) => Some(Gap { from: anchor.line.time, to: line.time }),
         };

@@ -190,7 +190,7 @@ pub const RECORD_OVERHEAD: u64 = 80;
 /// by less than a file takes can't have skipped one.
 pub const LOGGED_PER_MILLISECOND: u64 = 64 * 1024;
 
-/// Records without a pause are a burst if they are this part of a log file: fewer tell too little of the pace.
+/// The pace of a log is measured over records without a pause that fill this part of a file (one in so many): fewer tell too little.
 pub const BURST: u64 = 16;
 
 /// Factor by which a window grows when its first record isn't known.

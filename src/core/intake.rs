@@ -49,12 +49,11 @@ impl Core {
         }
         (stream.spoke, stream.heard) = (true, true);
         self.heard = record.stamp.map(|stamp| stamp.time);
-        let due = match stream.watch.as_mut() {
-            Some(watch) if stream.live && stream.follow => {
-                audit::is_due(watch, reader.window_mut(), &record, self.now)
-            }
-            _ => false,
-        };
+        let live = (stream.live && stream.follow).then_some(self.rules.max_latency);
+        let due = stream
+            .watch
+            .as_mut()
+            .is_some_and(|watch| audit::is_due(watch, reader.window_mut(), &record, self.now, live));
         let gaps = self.counts.gaps;
         let mut delivery = Delivery {
             hand: Hand {
@@ -257,14 +256,16 @@ impl Delivery<'_> {
                 self.tally.gaps = self.tally.gaps.saturating_add(1);
                 self.hand.gap(gap);
             }
-            News::Line(line) => self.line(line),
+            News::Late(line) => self.line(line, true),
+            News::Line(line) => self.line(line, false),
         }
     }
 
-    fn line(&mut self, line: &Line<'_>) {
+    /// `late`: its session should have brought it, and didn't.
+    fn line(&mut self, line: &Line<'_>, late: bool) {
         let time = line.stamp.map(|stamp| stamp.time);
         *self.progress = true;
-        if self.overdue_before.is_some_and(|before| time < Some(before)) {
+        if late || self.overdue_before.is_some_and(|before| time < Some(before)) {
             self.counts.healed += 1;
             self.tally.healed += 1;
         }

@@ -115,6 +115,8 @@ pub struct Rules {
     pub stderr: bool,
     /// What the patterns were, for messages; empty if there were none.
     pub patterns: String,
+    /// How long records may wait to be read together.
+    pub max_latency: Duration,
     /// How long a session lasts; `None`: until it ends.
     pub rotate_every: Option<Duration>,
     /// Sessions that may be open at a time.

@@ -352,8 +352,7 @@ impl Core {
         let size = if stream.rotated_at.is_some() { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
         let repeats = stream.watch.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
         let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, repeats);
-        if let Some(watch) = stream.watch.as_mut() {
-            watch.begin_session();
+        if stream.watch.is_some() {
             reader.window_mut().count();
         }
         let follow = logs.follow;

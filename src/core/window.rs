@@ -13,6 +13,7 @@
 //! ```
 
 mod anchor;
+mod holes;
 mod judge;
 
 use docklog_protocol::{Channel, ContainerId, EngineKind, Logs, Tail, Timestamp};
@@ -57,6 +58,8 @@ pub enum Verdict {
     Deliver,
     /// It was delivered by an earlier session.
     Replay,
+    /// The engine had skipped it: it is new, though younger lines were delivered before it.
+    Late,
     /// Its beginning was delivered, in segments.
     Rest {
         /// Leave out so many bytes.
@@ -265,7 +268,7 @@ impl Window {
         (self.torn, self.replayed) = (false, false);
         (self.first, self.gap_from) = (None, None);
         if let Some(anchor) = self.anchor.as_mut() {
-            anchor.since = None;
+            anchor.begin_session();
         }
         // What this session's records come after: a line that an earlier one has delivered.
         self.last_record = u64::from(self.place.last.is_some());
@@ -388,7 +391,7 @@ impl Window {
         let Some((last, line)) = self.resumed().last() else { return true };
         self.reached |= half == last && time == line.time;
         match self.asked {
-            None => true,
+            None => !(self.found && self.auditing), // once more, see `end_audit`
             Some(_) if !self.begins_here(half, time, first_of_channel) => false,
             Some(_) if self.found => !self.auditing, // the window doesn't reach back to the anchor
             Some(asked) => self.reached || self.records <= asked,
@@ -458,10 +461,12 @@ impl Window {
                 }
                 After::Again
             }
-            Search::Line if self.auditing && self.found && self.asked.is_some() => {
+            Search::Line if self.auditing && self.found => {
                 if self.asked.is_some_and(|asked| self.records < asked) {
                     self.asked = None; // it was the whole log
                     self.end_audit();
+                }
+                if !self.auditing {
                     return After::Fine;
                 }
                 self.grow();

@@ -7,6 +7,10 @@ use docklog_protocol::{Channel, ContainerId, EngineKind, Line, Record, Stamp, Ta
 /// An engine's part of a long line: all but the last have this size.
 const PART: usize = 16_384;
 
+/// In a session an engine skips records so often at the most: docklog remembers four places of each channel, and one of them may
+/// be that before its first line.
+const SKIPS: usize = 3;
+
 /// What happens, as bytes tell it, and when there are no more, as chance does (xorshift64*).
 pub struct Chance {
     bytes: std::vec::IntoIter<u8>,
@@ -131,6 +135,8 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     Line { channel: usize, text: Vec<u8>, number: u32 },
+    /// What the engine had skipped, found by an audit after lines that follow it.
+    Late { channel: usize, text: Vec<u8> },
     Gap,
 }
 
@@ -254,7 +260,9 @@ impl History {
         }
         self.close_lines();
         self.traits.cuts = 0;
-        self.reader.window_mut().audit(true);
+        if !self.traits.equal_times {
+            self.reader.window_mut().audit(Some(0)); // which is for engines whose times tell lines apart
+        }
         self.session(false);
         if self.reader.take_gap().is_some() {
             self.given.push(Given::Gap);
@@ -414,14 +422,16 @@ impl History {
 
     /// What is written now comes at once.
     fn live(&mut self) -> bool {
+        let mut skips = 0;
         for _ in 0..self.chance.below(60) {
             let at = self.log.len();
             self.write_some(1);
             if self.traits.repeats && self.chance.percent(3) && !self.repeat() {
                 return true;
             }
-            if self.traits.skips && !self.given.is_empty() && self.chance.percent(2) {
+            if self.traits.skips && !self.given.is_empty() && skips < SKIPS && self.chance.percent(4) {
                 self.skip(at);
+                skips += 1;
                 continue;
             }
             if !self.take(at) {
@@ -438,7 +448,7 @@ impl History {
         self.notes.push("cut".into());
         self.reader.cut();
         if self.traits.skips {
-            self.reader.window_mut().audit(true);
+            self.reader.window_mut().audit(Some(0));
         }
         false
     }
@@ -466,10 +476,13 @@ impl History {
         self.log.iter().rev().find(|entry| entry.channel == channel && entry.part).map(|entry| entry.line)
     }
 
-    /// The engine goes on with a newer file: this record isn't sent.
+    /// The engine goes on with a newer file: these records aren't sent. They take longer than any other pause.
     fn skip(&mut self, at: usize) {
-        self.notes.push(format!("record {at} skipped"));
-        self.doubtful.push((self.log[at].channel, self.log[at].line));
+        self.clock += 1_000_000_000;
+        let more = self.chance.below(5);
+        self.write_some(more);
+        self.notes.push(format!("records {at}..{} skipped", self.log.len()));
+        self.doubtful.extend(self.log[at..].iter().map(|entry| (entry.channel, entry.line)));
     }
 
     fn take(&mut self, at: usize) -> bool {
@@ -508,6 +521,11 @@ impl History {
         self.traits.skips && (self.gaps() > 0 || self.start == self.log.len())
     }
 
+    /// Whatever the engine has skipped must have come, late: the log still has it, and times tell where it is missing.
+    pub fn all_must_come(&self) -> bool {
+        !(self.traits.deletions || self.traits.steps || self.traits.long)
+    }
+
     /// For people, when it went wrong.
     pub fn story(&self) -> String {
         let record = |(at, entry): (usize, &Entry)| {
@@ -517,7 +535,7 @@ impl History {
         let log: Vec<String> = self.log.iter().enumerate().map(record).collect();
         let given = |given: &Given| match given {
             Given::Gap => "gap".to_owned(),
-            Given::Line { channel, text, .. } => {
+            Given::Line { channel, text, .. } | Given::Late { channel, text } => {
                 let text = String::from_utf8_lossy(&text[..text.len().min(8)]).into_owned();
                 format!("{}{text:?}", ["o", "e"][*channel])
             }
@@ -539,6 +557,10 @@ fn note(news: News<'_>, given: &mut Vec<Given>) {
             let channel = usize::from(*channel == Channel::Stderr);
             let number = segment.map_or(1, |segment| segment.number);
             given.push(Given::Line { channel, text: text.to_vec(), number });
+        }
+        News::Late(Line { channel, text, .. }) => {
+            let channel = usize::from(*channel == Channel::Stderr);
+            given.push(Given::Late { channel, text: text.to_vec() });
         }
         News::Gap(_) => given.push(Given::Gap),
         News::Replay => {}

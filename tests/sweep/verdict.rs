@@ -43,38 +43,73 @@ fn whole(history: &History) -> Vec<Given> {
     whole
 }
 
-/// Every line once and in order, but for those that were deleted or skipped: for these there is a gap.
+/// Numbers of the lines of a channel that came late. They were skipped, and came once.
+fn late(
+    history: &History,
+    channel: usize,
+    written: &[(usize, Vec<u8>)],
+    doubtful: &BTreeSet<(usize, usize)>,
+) -> Result<BTreeSet<usize>, String> {
+    let mut numbers = BTreeSet::new();
+    for given in &history.given {
+        let Given::Late { channel: of, text } = given else { continue };
+        if *of != channel {
+            continue;
+        }
+        let number = written.iter().find(|(_, line)| line == text).map(|line| line.0);
+        match number.filter(|number| doubtful.contains(&(channel, *number))) {
+            Some(number) if numbers.insert(number) => {}
+            _ => return Err(format!("channel {channel}: foreign, or twice late: {}", show(text))),
+        }
+    }
+    Ok(numbers)
+}
+
+/// Every line once and in order, but for those that were deleted or skipped: these come late, or there is a gap.
 pub fn check(history: &History) -> Result<(), String> {
     let doubtful: BTreeSet<(usize, usize)> = history.doubtful.iter().copied().collect();
     let all = whole(history);
     for channel in 0..2 {
-        let written = written(history, channel);
+        let mut written = written(history, channel);
+        let late = late(history, channel, &written, &doubtful)?;
+        written.retain(|line| !late.contains(&line.0));
         let mut next = 0;
         // A gap was told since the last line; and the line before has been missed.
         let mut told = false;
         let mut missed: Option<usize> = None;
+        // The line of which a part has come, because the engine had skipped the rest.
+        let mut torn: Option<usize> = None;
         for given in &all {
             let text = match given {
                 Given::Gap => {
                     told = true;
                     continue;
                 }
-                Given::Line { channel: other, .. } if *other != channel => continue,
-                Given::Line { text, .. } => text,
+                Given::Line { channel: of, text, .. } if *of == channel => text,
+                Given::Line { .. } | Given::Late { .. } => continue,
             };
             loop {
                 let Some((number, expected)) = written.get(next) else {
                     return Err(format!("channel {channel}: a line too many, or too late: {}", show(text)));
                 };
-                next += 1;
-                let torn = doubtful.contains(&(channel, *number));
-                if text == expected || torn && is_fragment(text, expected) {
+                let doubted = doubtful.contains(&(channel, *number));
+                if doubted && torn != Some(next) && text != expected && is_fragment(text, expected) {
+                    torn = Some(next); // it may come again, whole
                     break;
                 }
-                if !torn {
+                next += 1;
+                if text == expected {
+                    break;
+                }
+                if !doubted {
                     return Err(format!("channel {channel}: instead of line {number} came {}", show(text)));
                 }
-                missed = Some(*number);
+                if history.all_must_come() {
+                    return Err(format!("channel {channel}: line {number} was skipped, and never came"));
+                }
+                if torn != Some(next - 1) {
+                    missed = Some(*number);
+                }
             }
             if let Some(number) = missed.take()
                 && !told
@@ -84,15 +119,22 @@ pub fn check(history: &History) -> Result<(), String> {
             }
             told = false;
         }
+        let next = next + usize::from(torn == Some(next));
         if let Some((number, _)) = written[next..].iter().find(|line| !doubtful.contains(&(channel, line.0)))
         {
             return Err(format!("channel {channel}: line {number} never came"));
+        }
+        if next < written.len() && history.all_must_come() {
+            return Err(format!("channel {channel}: lines at its end were skipped, and never came"));
         }
         if next < written.len() && history.gaps() == 0 && history.start < history.log.len() {
             return Err(format!("channel {channel}: lines at its end are missing, and no gap was told"));
         }
     }
-    Ok(())
+    match history.gaps() {
+        gaps if gaps > 0 && history.all_must_come() => Err(format!("{gaps} gaps, though nothing is missing")),
+        _ => Ok(()),
+    }
 }
 
 /// What is left of a long line when some of its parts are missing: they hold nothing but filler.

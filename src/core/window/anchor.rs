@@ -1,20 +1,68 @@
 //! Lines delivered, counted from an anchor on, and compared with what the log holds: see `core::audit`.
 
+use docklog_protocol::Timestamp;
+
+use super::holes::Holes;
 use super::judge::is_same;
-use super::{Gap, Window};
-use crate::core::place::LastLine;
+use super::{Gap, Verdict, Window};
+use crate::core::place::{LastLine, Place};
+use crate::limits;
 
 /// A line from which on delivered lines are counted, to be compared with what the log holds: see [`Window::audit`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Anchor {
-    pub(super) half: usize,
+    half: usize,
     pub(super) line: LastLine,
-    pub(super) delivered: u64,
+    /// Lines that were delivered since; and records that the log has got since, as far as we know.
+    delivered: u64,
     pub(super) records: u64,
     /// It has come by in the present session, and so many lines since.
-    pub(super) since: Option<u64>,
-    /// If it is gone, lines are taken for missing, see [`Window::audit`].
-    pub(super) is_proof: bool,
+    since: Option<u64>,
+    /// A line of its time has come by, but of another text: what was delivered of it may have been torn.
+    torn: bool,
+    /// It is gone: the whole log doesn't hold it, so all that it holds stood behind it.
+    gone: bool,
+    /// Bytes that were delivered since; and how many an engine skips at the least, see [`Window::audit`].
+    bytes: u64,
+    least: Option<u64>,
+    /// Where lines may be missing: of each channel, and of both together.
+    holes: [Holes; 2],
+    both: Holes,
+}
+
+impl Anchor {
+    fn at(place: &Place) -> Option<Self> {
+        let (half, line) = place.last()?;
+        let holes = [0, 1].map(|half: usize| Holes::after(place.halves[half].mark));
+        let both = Holes::of_both(&holes, half);
+        let (delivered, records, bytes) = (0, 0, 0);
+        let (since, torn, gone, least) = (None, false, false, None);
+        Some(Self { half, line, delivered, records, since, torn, gone, bytes, least, holes, both })
+    }
+
+    /// A line was delivered.
+    pub(super) fn delivered(&mut self, half: usize, time: Timestamp, bytes: usize) {
+        self.delivered += 1;
+        self.bytes += bytes as u64 + limits::RECORD_OVERHEAD;
+        let time = time.unix_nanos();
+        self.holes[half].delivered(time);
+        self.both.delivered(time);
+    }
+
+    /// It isn't in the log, which has come by as a whole: where lines may be missing.
+    fn unproven(&self, last: Timestamp) -> Option<Gap> {
+        let (from, least) = (self.line.time, self.least?);
+        if self.holes.iter().any(Holes::went_back) {
+            return Some(Gap { from, to: last });
+        }
+        self.both.unproven((self.bytes, from.unix_nanos()), least)
+    }
+
+    /// Another session begins.
+    pub(super) fn begin_session(&mut self) {
+        (self.since, self.torn) = (None, false);
+        self.holes.iter_mut().chain([&mut self.both]).for_each(Holes::begin_session);
+    }
 }
 
 impl Window {
@@ -31,42 +79,69 @@ impl Window {
         if self.auditing {
             return;
         }
-        let new =
-            |(half, line)| Anchor { half, line, delivered: 0, records: 0, since: None, is_proof: false };
-        self.anchor = self.place.last().map(|last| Box::new(new(last)));
+        self.anchor = Anchor::at(&self.place).map(Box::new);
     }
 
     /// Lets the next session compare the log with what was delivered since [`Window::anchor_here`]: an engine may skip
-    /// lines in the middle of a follow, without a word, and no later window would show it. `is_proof`: if the log doesn't
-    /// hold the anchor any more, that is told as a gap, too. (A healthy burst may delete it.)
-    pub fn audit(&mut self, is_proof: bool) {
+    /// lines in the middle of a follow, without a word, and no later window would show it. `least`: if the log doesn't hold the anchor
+    /// any more, a gap is told wherever so many bytes may be missing, and nothing shows that they aren't. (A healthy burst may delete it.)
+    pub fn audit(&mut self, least: Option<u64>) {
         self.auditing = self.anchor.is_some();
         if let Some(anchor) = self.anchor.as_mut() {
-            anchor.is_proof |= is_proof;
+            anchor.least = least.or(anchor.least);
         }
     }
 
-    /// For the audit: lines between the anchor and the last line.
-    pub(super) fn count_since_anchor(&mut self, half: usize, line: &LastLine, replay: bool) {
-        let auditing = self.auditing && !self.found && replay;
-        let Some(anchor) = self.anchor.as_mut().filter(|_| auditing) else { return };
+    /// The log holds this line, before the last one: it was delivered, unless an audit shows that it can't have been.
+    pub(super) fn audit_line(&mut self, half: usize, line: &LastLine, whole: bool) -> Verdict {
+        let auditing = self.auditing && !self.found && whole;
+        let Some(anchor) = self.anchor.as_mut().filter(|_| auditing) else { return Verdict::Replay };
+        let at_anchor = half == anchor.half && line.time == anchor.line.time;
         match anchor.since.as_mut() {
             Some(lines) => *lines += 1,
-            None if half == anchor.half && is_same(line, &anchor.line) => anchor.since = Some(0),
-            None => {}
+            None if at_anchor && is_same(line, &anchor.line) => anchor.since = Some(0),
+            None => anchor.torn |= at_anchor,
         }
+        let time = line.time.unix_nanos();
+        let holes = &mut anchor.holes[half];
+        holes.pass(time);
+        anchor.both.pass(time);
+        // Of a line that comes in segments the first have passed for replays.
+        if line.print.is_none() {
+            return Verdict::Replay;
+        }
+        let (behind, newer) = (anchor.since.is_some() || anchor.gone, holes.is_newer(time));
+        // That the last line follows is certain only where the anchor is there, for logs are deleted from their beginning; and as
+        // long as none came that could be it, but has another text.
+        let at_end = newer && anchor.since.is_some() && !self.torn;
+        let of_last = self.place.last == Some(half);
+        if newer && of_last || !(at_end || holes.fill(time, behind) || anchor.both.fill(time, behind)) {
+            return Verdict::Replay;
+        }
+        holes.take(time);
+        anchor.both.fill(time, true);
+        if newer {
+            self.place.halves[half].delivered(line.time, line.print, line.ended);
+        }
+        anchor.delivered += 1;
+        Verdict::Late
     }
 
     /// The last line is found: are the lines since the anchor those that were delivered?
     pub(super) fn end_audit(&mut self) {
-        let Some(anchor) = self.anchor.as_ref().filter(|_| self.auditing) else { return };
         let Some((_, line)) = self.resumed().last() else { return };
-        let gap = match (anchor.since, self.asked) {
-            (Some(lines), _) if lines <= anchor.delivered => None,
-            (None, Some(_)) => return, // the next record, or silence, asks for a larger window
-            (None, None) if !anchor.is_proof => None,
-            // Lines are missing; or the anchor was deleted, and nothing can be counted from it.
-            (Some(_) | None, _) => Some(Gap { from: anchor.line.time, to: line.time }),
+        let whole = self.asked.is_none();
+        let Some(anchor) = self.anchor.as_mut().filter(|_| self.auditing) else { return };
+        let gap = match anchor.since {
+            Some(lines) if lines <= anchor.delivered => None,
+            Some(_) => Some(Gap { from: anchor.line.time, to: line.time }),
+            None if !whole => return, // the next record, or silence, asks for a larger window
+            // The anchor was deleted, and nothing can be counted from it.
+            None => match anchor.unproven(line.time) {
+                // Once more, for what of the missing lines the log still holds.
+                Some(_) if !anchor.torn && !std::mem::replace(&mut anchor.gone, true) => return,
+                gap => gap,
+            },
         };
         self.gap = self.gap.take().or(gap.map(Box::new));
         self.auditing = false;

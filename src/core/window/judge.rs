@@ -23,24 +23,28 @@ impl Window {
             return verdict;
         }
         let line = LastLine { time, lines: 1, print, ended };
-        let replay = match self.search {
-            Search::Nothing => false,
+        let known = match self.search {
+            Search::Nothing => None,
             Search::Newest => {
                 // It may be the last part of a line only, so its text tells nothing.
                 self.place.halves[half].delivered(time, None, ended);
                 (self.place.last, self.begin) = (Some(half), Begin::Restart(time));
-                true
+                Some(Verdict::Replay)
             }
             Search::Moment => {
-                !self.seen[half].live
-                    && matches!(self.resumed().halves[half].mark, Mark::Origin(origin) if time < origin)
+                let unwanted = !self.seen[half].live
+                    && matches!(self.resumed().halves[half].mark, Mark::Origin(origin) if time < origin);
+                unwanted.then_some(Verdict::Replay)
             }
-            Search::Line => self.is_before_line(half, &line, last),
-            Search::Time => !self.seen[half].live && self.is_replay_by_time(half, time, last),
+            Search::Line => self.before_line(half, &line, last),
+            Search::Time => {
+                let replay = !self.seen[half].live && self.is_replay_by_time(half, time, last);
+                replay.then_some(Verdict::Replay)
+            }
         };
-        if replay {
-            self.replayed = true;
-            return Verdict::Replay;
+        if let Some(verdict) = known {
+            self.replayed |= verdict == Verdict::Replay;
+            return verdict;
         }
         self.deliver(half, &line, segment, bytes, end);
         Verdict::Deliver
@@ -76,10 +80,10 @@ impl Window {
         Some(Verdict::Rest { skip, number })
     }
 
-    /// Before the last line delivered all is replay, after it nothing; but for the one line that is known by itself: the
-    /// last of the other channel, which may stand further on if its end was never seen.
-    fn is_before_line(&mut self, half: usize, line: &LastLine, whole: bool) -> bool {
-        let Some((last, mark)) = self.resumed().last() else { return false };
+    /// Before the last line delivered all is replay, unless an audit finds that it was skipped; after it nothing, but for the one
+    /// line that is known by itself: the last of the other channel, which may stand further on if its end was never seen.
+    fn before_line(&mut self, half: usize, line: &LastLine, whole: bool) -> Option<Verdict> {
+        let (last, mark) = self.resumed().last()?;
         let own = self.resumed().mark(half);
         let seen = &mut self.seen[half];
         // Of several lines of one time the last is found by counting, for they may be equal.
@@ -106,7 +110,7 @@ impl Window {
         } else {
             true
         };
-        self.count_since_anchor(half, line, before && whole);
+        let verdict = before.then(|| self.audit_line(half, line, whole));
         if half == last && self.seen[half].mark && !std::mem::replace(&mut self.found, true) {
             (self.larger, self.check) = (None, false);
             self.end_audit();
@@ -114,7 +118,7 @@ impl Window {
         if self.found && self.all_has_come_by() {
             self.resumed = None;
         }
-        before
+        verdict
     }
 
     /// Nothing that was delivered before can come by in this session any more.
@@ -165,7 +169,7 @@ impl Window {
             (self.place.last, self.last_record) = (Some(half), record);
         }
         match self.anchor.as_mut() {
-            Some(anchor) => anchor.delivered += 1,
+            Some(anchor) => anchor.delivered(half, line.time, bytes),
             None if self.audited => self.anchor_here(),
             None => {}
         }

@@ -50,6 +50,8 @@ pub(super) struct Watch {
     carried: u64,
     doubt: Option<Doubt>,
     audited_at: Mono,
+    /// When a pause was compared last.
+    paused_at: Mono,
     /// Time of the newest record, and how long it would take at the pace of the last ones to fill half a file.
     newest: i64,
     half_a_file: i64,
@@ -79,6 +81,7 @@ impl Watch {
             carried: 0,
             doubt: None,
             audited_at: Mono::default(),
+            paused_at: Mono::default(),
             newest: i64::MIN,
             half_a_file: i64::MAX,
             since: 0,
@@ -110,17 +113,18 @@ impl Watch {
         }
         self.carried += bytes;
         // Whoever chooses tiny files must not choose an audit per line.
-        let may = now.mono.since(self.audited_at) >= limits::AUDIT;
-        if pauses {
-            if may && self.doubt.is_none() {
+        let may = |last: Mono| now.mono.since(last) >= limits::AUDIT;
+        if pauses && may(self.paused_at) {
+            self.paused_at = now.mono;
+            if self.doubt.is_none() {
                 // The line before the pause is all but the newest of the log: it is there still, unless lines were skipped.
                 window.anchor_here();
                 self.doubt = Some(Doubt::PausesHere);
-                return true;
             }
-            self.doubt = self.doubt.max(Some(Doubt::Paused));
+            return true;
         }
-        may && self.carried >= self.size / 2
+        self.doubt = self.doubt.max(pauses.then_some(Doubt::Paused));
+        may(self.audited_at) && self.carried >= self.size / 2
     }
 
     /// True after a pause in which half a file would have been filled, had the log gone on as before.
@@ -261,7 +265,7 @@ mod tests {
         assert_eq!(log.due, 1, "a second hasn't passed");
         assert_eq!(log.watch.restart(Mono(1)), Some(Doubt::Paused));
         // Whoever goes on slowly after a burst isn't compared for each line.
-        let log = log.goes_on(10, 400, 10, 0).goes_on(5_100, 60, 1_000_000, 0);
+        let log = log.goes_on(10, 400, 10, 0).goes_on(1_100_000, 60, 1_000_000, 0);
         assert_eq!(log.due, 2);
     }
 

@@ -38,23 +38,47 @@ pub(crate) fn assert_same<S: AsRef<str>>(what: &str, found: &[S], expected: &[S]
     );
 }
 
-/// Panics unless the lines of one stream came in order and once, from the first to the last, and what is missing lies in a
+/// Puts the lines of a stream that an audit has found, which came after younger ones, where they belong; how many that were.
+pub(crate) fn settle<T>(lines: &mut Vec<T>, place: impl Fn(&T) -> usize) -> u64 {
+    let (mut furthest, mut late) = (0, 0);
+    for line in lines.iter() {
+        let place = place(line);
+        late += u64::from(place < furthest);
+        furthest = furthest.max(place);
+    }
+    lines.sort_by_key(place);
+    late
+}
+
+/// Where each of these lines stands.
+pub(crate) fn places(lines: &[String]) -> HashMap<&str, usize> {
+    lines.iter().enumerate().map(|(place, text)| (text.as_str(), place)).collect()
+}
+
+/// Panics unless the lines of one stream came in order (but for so many, which the engine had skipped) and once, from the first to the last, and what is missing lies in a
 /// gap that was told; how many are missing. The container must write on this stream alone: its lines are then what a gap
 /// begins and ends with.
-pub(crate) fn assert_told(what: &str, lines: &[&Line], expected: &[String], gaps: &[Gap]) -> usize {
-    let places: HashMap<&str, usize> =
-        expected.iter().enumerate().map(|(place, text)| (text.as_str(), place)).collect();
+pub(crate) fn assert_told(
+    what: &str,
+    mut lines: Vec<&Line>,
+    healed: u64,
+    expected: &[String],
+    gaps: &[Gap],
+) -> usize {
+    let places = places(expected);
     let place = |line: &Line| {
         let text = line.text();
         *places.get(text.as_str()).unwrap_or_else(|| panic!("{what}: foreign line {:?}", shortened(&text)))
     };
+    let late = settle(&mut lines, |line| place(line));
+    assert!(late <= healed, "{what}: {late} lines out of order, though only {healed} were found late");
     let (first, last) = (lines.first().map(|line| place(line)), lines.last().map(|line| place(line)));
     assert_eq!((first, last), (Some(0), Some(expected.len() - 1)), "{what}: the first and the last line");
     for pair in lines.windows(2) {
         let (before, after) = (place(pair[0]), place(pair[1]));
         assert!(
             before < after,
-            "{what}: line {after} ({}) came after {before} ({}): doubled, or out of order",
+            "{what}: line {after} ({}) came after {before} ({}): doubled",
             pair[1].time,
             pair[0].time
         );

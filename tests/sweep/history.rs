@@ -134,9 +134,16 @@ pub struct Entry {
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    Line { channel: usize, text: Vec<u8>, number: u32 },
+    Line {
+        channel: usize,
+        text: Vec<u8>,
+        number: u32,
+    },
     /// What the engine had skipped, found by an audit after lines that follow it.
-    Late { channel: usize, text: Vec<u8> },
+    Late {
+        channel: usize,
+        text: Vec<u8>,
+    },
     Gap,
 }
 
@@ -519,6 +526,11 @@ impl History {
     /// What an engine skips is found by an audit, after the lines that follow it.
     pub fn gaps_come_late(&self) -> bool {
         self.traits.skips && (self.gaps() > 0 || self.start == self.log.len())
+    }
+
+    /// The engine skips records: then no two lines are alike.
+    pub fn skips(&self) -> bool {
+        self.traits.skips
     }
 
     /// Whatever the engine has skipped must have come, late: the log still has it, and times tell where it is missing.

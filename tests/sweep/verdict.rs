@@ -93,12 +93,13 @@ pub fn check(history: &History) -> Result<(), String> {
                     return Err(format!("channel {channel}: a line too many, or too late: {}", show(text)));
                 };
                 let doubted = doubtful.contains(&(channel, *number));
-                if doubted && torn != Some(next) && text != expected && is_fragment(text, expected) {
+                let fragment = doubted && text != expected && is_fragment(text, expected);
+                if fragment && history.skips() && torn != Some(next) {
                     torn = Some(next); // it may come again, whole
                     break;
                 }
                 next += 1;
-                if text == expected {
+                if text == expected || fragment && !history.skips() {
                     break;
                 }
                 if !doubted {

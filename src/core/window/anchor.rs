@@ -106,14 +106,14 @@ impl Window {
         let holes = &mut anchor.holes[half];
         holes.pass(time);
         anchor.both.pass(time);
-        // Of a line that comes in segments the first have passed for replays.
-        if line.print.is_none() {
+        // Of a line that comes in segments the first have passed for replays. Behind a line that could be the last, but has another
+        // text, nothing may have been delivered yet.
+        if line.print.is_none() || self.torn {
             return Verdict::Replay;
         }
         let (behind, newer) = (anchor.since.is_some() || anchor.gone, holes.is_newer(time));
-        // That the last line follows is certain only where the anchor is there, for logs are deleted from their beginning; and as
-        // long as none came that could be it, but has another text.
-        let at_end = newer && anchor.since.is_some() && !self.torn;
+        // That the last line follows is certain only where the anchor is there, for logs are deleted from their beginning.
+        let at_end = newer && anchor.since.is_some();
         let of_last = self.place.last == Some(half);
         if newer && of_last || !(at_end || holes.fill(time, behind) || anchor.both.fill(time, behind)) {
             return Verdict::Replay;

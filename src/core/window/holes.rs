@@ -131,7 +131,8 @@ impl Holes {
         let (bytes, since) = pace;
         let span = self.newest.saturating_sub(since).max(0);
         let is_long = |hole: &&Hole| {
-            !hole.begun && i128::from(hole.length()) * i128::from(bytes) >= i128::from(span) * i128::from(least)
+            !hole.begun
+                && i128::from(hole.length()) * i128::from(bytes) >= i128::from(span) * i128::from(least)
         };
         let long = || self.longest.iter().filter(|hole| hole.length() > 0).filter(is_long);
         let from = long().map(|hole| hole.from.max(since)).min()?;

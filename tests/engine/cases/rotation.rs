@@ -7,7 +7,7 @@ use crate::engine::lines::{Line, by_stream, texts};
 use crate::engine::oracle::held;
 use crate::engine::processes::Process;
 use crate::engine::proxy::{Conduct, Proxy};
-use crate::engine::sequence::{assert_same, long, numbered};
+use crate::engine::sequence::{assert_same, long, numbered, places, settle};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -49,12 +49,17 @@ fn rotated(bench: &Bench, size: usize, kind: fn(Container) -> Container) {
     );
     let lines = docklog.terminate().lines;
     ids.iter().for_each(|id| bench.engine().stop(id));
-    let streams = by_stream(&lines);
+    let mut streams = by_stream(&lines);
     assert_eq!(streams.len(), 2 * count);
-    for ((container, stream), found) in &streams {
-        let tag = if stream == "stdout" { "OUT" } else { "ERR" };
-        assert_same(&format!("{container} {stream}"), found, &long(tag, each, size));
+    let mut late = 0;
+    for ((container, stream), found) in &mut streams {
+        let expected = long(if stream == "stdout" { "OUT" } else { "ERR" }, each, size);
+        let places = places(&expected);
+        late += settle(found, |line| places.get(line.as_str()).copied().unwrap_or_default());
+        assert_same(&format!("{container} {stream}"), found, &expected);
     }
+    // 20.10 skips a file now and then that it begins while a follow begins.
+    assert!(late <= counts["healed"].as_u64().unwrap(), "{late} lines out of order; {counts}");
     assert!(counts["rotations"].as_u64().unwrap() > count as u64, "{counts}");
     if size > 0 {
         let full = paths.iter().all(|path| fs::exists(format!("{path}.2")).unwrap());

@@ -183,6 +183,9 @@ pub const LOCAL_FILE: u64 = 20 << 20;
 /// From one audit of a stream to the next.
 pub const AUDIT: Duration = Duration::from_secs(1);
 
+/// The same for the audit of a pause, which reads little: from the line before it on.
+pub const AUDIT_OF_PAUSE: Duration = Duration::from_millis(200);
+
 /// Bytes that an engine writes to its log file beside the text of a record.
 pub const RECORD_OVERHEAD: u64 = 80;
 
@@ -196,6 +199,9 @@ pub const HOLES: usize = 4;
 
 /// The pace of a log is measured over records without a pause that fill this part of a file (one in so many): fewer tell too little.
 pub const BURST: u64 = 16;
+
+/// And over so many bytes at the least.
+pub const BURST_LEAST: u64 = 4 << 10;
 
 /// Factor by which a window grows when its first record isn't known.
 pub const WINDOW_GROWTH: u64 = 16;

@@ -80,6 +80,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// Where lines go.
     pub sinks: Vec<sink::Sink>,
+    /// How long lines may wait, so that more of them are read at a time.
+    pub max_latency: Duration,
     /// Say on stderr who joins and who leaves.
     pub news: bool,
     /// Where checkpoints are kept.
@@ -138,6 +140,7 @@ impl Settings {
         Ok(Self {
             rules: rules(&values, &sinks, around)?,
             socket: kind::socket(values.word(Name::Host).unwrap_or_default())?,
+            max_latency: kind::latency(values.word(Name::MaxLatency).unwrap_or("0"))?,
             news: around.terminal && sinks.iter().any(Sink::is_pretty) && !values.is_on(Name::NoFollow),
             state: values.path(Name::State),
             sinks,
@@ -192,7 +195,6 @@ fn rules(values: &Values, sinks: &[Sink], around: &Surroundings) -> Result<Rules
         show_stopped,
         // What has stopped while nobody looked is drained, and what was removed is forgotten.
         stopped_too: show_stopped || stateful,
-        max_latency: kind::latency(values.word(Name::MaxLatency).unwrap_or("0"))?,
         rotate_every: kind::lease(values.word(Name::RotateEvery).unwrap_or("0"))?,
         max_streams: values.word(Name::MaxStreams).map(kind::number).transpose()?.unwrap_or(usize::MAX),
         stateful,

@@ -58,6 +58,37 @@ pub(super) struct Watch {
     /// The pace is measured from here on, and so many bytes have come since.
     since: i64,
     bytes: u64,
+    /// The longest pauses since then, and while it was measured before.
+    pauses: [i64; 2],
+    /// Pauses that led to a doubt were longer than this.
+    innocent: i64,
+}
+
+/// A pause in which half a file would have been filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// Just now, had the log gone on as before.
+    Here,
+    /// A while ago, had the log gone before as it does now: a burst may have begun with what was skipped.
+    Before,
+}
+
+/// A live follow, which alone skips lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Live {
+    /// Since when: what was logged before is read from the files, however late.
+    pub(super) since: Mono,
+    /// Records may have waited so long for us to read them.
+    pub(super) held: Duration,
+}
+
+impl Live {
+    /// So much later than it was logged a record was sent at the least, in nanoseconds.
+    fn lateness(self, time: i64, now: Now) -> i64 {
+        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        let age = now.wall.unix_nanos().saturating_sub(time);
+        if age < nanos(now.mono.since(self.since)) { age.saturating_sub(nanos(self.held)) } else { 0 }
+    }
 }
 
 /// Why an engine may have skipped lines.
@@ -67,7 +98,7 @@ enum Doubt {
     Paused,
     /// It paused just now; lines are counted from the one before.
     PausesHere,
-    /// A line came so late that a file could have been filled meanwhile.
+    /// A line came so late that a file could have been filled meanwhile; or a burst came after a pause.
     Late,
 }
 
@@ -86,6 +117,8 @@ impl Watch {
             half_a_file: i64::MAX,
             since: 0,
             bytes: 0,
+            pauses: [0; 2],
+            innocent: i64::MAX,
         }
     }
 
@@ -95,26 +128,25 @@ impl Watch {
     }
 
     /// A record has come that isn't delivered yet, of this time and so many bytes. True: when it is, count anew from there, or
-    /// compare first. `live`: it is one of a live follow, which alone skips lines; it may have waited so long for us to read it.
+    /// compare first.
     fn is_due(
         &mut self,
         window: &mut Window,
         (time, bytes): (Timestamp, u64),
         now: Now,
-        live: Option<Duration>,
+        live: Option<Live>,
     ) -> bool {
         let time = time.unix_nanos();
         // Also from one session to the next, for where a follow begins lines may be skipped, too.
-        let pauses = self.pauses(time, bytes);
-        let Some(held) = live else { return false };
-        let held = i64::try_from(held.as_nanos()).unwrap_or(i64::MAX);
-        if now.wall.unix_nanos().saturating_sub(time) > self.least.saturating_add(held) {
+        let pause = self.tells(time, bytes);
+        let Some(live) = live else { return false };
+        if pause == Some(Pause::Before) || live.lateness(time, now) > self.least {
             self.doubt = Some(Doubt::Late);
         }
         self.carried += bytes;
         // Whoever chooses tiny files must not choose an audit per line.
-        let may = |last: Mono| now.mono.since(last) >= limits::AUDIT;
-        if pauses && may(self.paused_at) {
+        let may = |last: Mono, span: Duration| now.mono.since(last) >= span;
+        if pause == Some(Pause::Here) && may(self.paused_at, limits::AUDIT_OF_PAUSE) {
             self.paused_at = now.mono;
             if self.doubt.is_none() {
                 // The line before the pause is all but the newest of the log: it is there still, unless lines were skipped.
@@ -123,27 +155,55 @@ impl Watch {
             }
             return true;
         }
-        self.doubt = self.doubt.max(pauses.then_some(Doubt::Paused));
-        may(self.audited_at) && self.carried >= self.size / 2
+        self.doubt = self.doubt.max(pause.map(|_| Doubt::Paused));
+        may(self.audited_at, limits::AUDIT) && self.carried >= self.size / 2
     }
 
-    /// True after a pause in which half a file would have been filled, had the log gone on as before.
-    fn pauses(&mut self, time: i64, bytes: u64) -> bool {
-        let suspicious = time.saturating_sub(self.newest) > self.half_a_file;
+    /// A record of this time and so many bytes has come: what its time tells.
+    fn tells(&mut self, time: i64, bytes: u64) -> Option<Pause> {
         let set_back = self.newest.saturating_sub(time) > limits::CHANNELS_DIFFER * 1_000_000_000;
-        if suspicious || set_back || self.newest == i64::MIN {
+        let first = self.newest == i64::MIN;
+        let pause = if first { 0 } else { time.saturating_sub(self.newest) };
+        let long = pause > self.half_a_file;
+        if long || set_back || first {
+            self.innocent = if long { self.half_a_file } else { self.innocent };
             (self.newest, self.since, self.bytes, self.half_a_file) = (time, time, 0, i64::MAX);
+        }
+        if !long {
+            self.pauses[0] = self.pauses[0].max(pause);
         }
         self.newest = self.newest.max(time);
         self.bytes += bytes;
+        let paced = self.measure();
+        if long {
+            return Some(Pause::Here);
+        }
+        if !paced {
+            return None;
+        }
+        let [now, before] = self.pauses;
+        self.pauses = [0, now];
+        (before > self.half_a_file).then_some(Pause::Before)
+    }
+
+    /// The pace, as soon as enough bytes have come since the last time: half a file at that pace. True: just now.
+    fn measure(&mut self) -> bool {
         let span = self.newest.saturating_sub(self.since);
         // The parts of one line bear one time, and tell nothing of the pace.
-        if self.bytes >= self.size / limits::BURST && span > 0 {
-            let half = i128::from(span) * i128::from(self.size / 2) / i128::from(self.bytes.max(1));
-            self.half_a_file = i64::try_from(half).unwrap_or(i64::MAX).max(self.least);
-            (self.since, self.bytes) = (self.newest, 0);
+        if self.bytes < (self.size / limits::BURST).max(limits::BURST_LEAST) || span == 0 {
+            return false;
         }
-        suspicious
+        let half = i128::from(span) * i128::from(self.size / 2) / i128::from(self.bytes.max(1));
+        self.half_a_file = i64::try_from(half).unwrap_or(i64::MAX).max(self.least);
+        (self.since, self.bytes) = (self.newest, 0);
+        true
+    }
+
+    /// A pause of so many nanoseconds is taken to hide nothing.
+    fn innocent(&mut self) -> i64 {
+        let pace = if self.half_a_file == i64::MAX { 0 } else { self.half_a_file };
+        let innocent = std::mem::replace(&mut self.innocent, i64::MAX);
+        if innocent == i64::MAX { pace } else { innocent }
     }
 
     /// Bytes are counted from here on. Says why lines may have been skipped before.
@@ -159,7 +219,7 @@ pub(super) fn is_due(
     window: &mut Window,
     record: &Record<'_>,
     now: Now,
-    live: Option<Duration>,
+    live: Option<Live>,
 ) -> bool {
     // Of what is searched through nothing is new.
     let Some(stamp) = record.stamp.filter(|_| !window.is_searching()) else { return false };
@@ -175,7 +235,8 @@ impl Core {
         let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else { return };
         let Some(doubt) = watch.restart(now) else { return reader.window_mut().anchor_here() };
         self.counts.audits += 1;
-        reader.window_mut().audit((doubt != Doubt::Paused).then_some(watch.size / 2));
+        let innocent = watch.innocent();
+        reader.window_mut().audit((doubt != Doubt::Paused).then_some(innocent));
         // Without following: a burst that is faster than the follow is read faster so.
         stream.behind = true;
         self.reopen(id);
@@ -188,7 +249,7 @@ mod tests {
     use crate::core::window::Begin;
 
     /// How long records may wait for us.
-    const HELD: Duration = Duration::from_millis(1);
+    const LIVE: Live = Live { since: Mono(0), held: Duration::from_millis(1) };
 
     /// A log with files of 100 kB: 1.5 ms to fill one at the least.
     struct Log {
@@ -214,7 +275,7 @@ mod tests {
                     wall: Timestamp::from_unix_nanos((self.micros + late) * 1_000),
                 };
                 let time = Timestamp::from_unix_nanos(self.micros * 1_000);
-                self.due += usize::from(self.watch.is_due(&mut self.window, (time, 100), now, Some(HELD)));
+                self.due += usize::from(self.watch.is_due(&mut self.window, (time, 100), now, Some(LIVE)));
             }
             self
         }
@@ -239,16 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_logged_before_the_session_may_come_late() {
+        let at = |millis: u64| Mono(millis * 1_000_000);
+        let live = Live { since: at(100), held: Duration::from_millis(20) };
+        let lateness = |logged: i64, now: u64| {
+            let wall = Timestamp::from_unix_nanos(i64::try_from(at(now).0).expect("it fits"));
+            live.lateness(logged * 1_000_000, Now { mono: at(now), wall })
+        };
+        assert_eq!([lateness(90, 150), lateness(110, 150), lateness(145, 150)], [0, 20_000_000, -15_000_000]);
+    }
+
+    #[test]
     fn a_pause_in_the_middle_of_a_burst_may_hide_skipped_lines() {
         // 10 MB/s: 5 ms for half a file.
         let burst = |log: Log| log.goes_on(0, 1_000, 10, 0);
         assert_eq!(burst(Log::new()).goes_on(4_000, 1, 0, 0).doubt(), None);
         assert_eq!(burst(Log::new()).goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere));
         // Though what came before it was slow.
-        for apart in [50_000, 1_000] {
-            let slow = Log::new().goes_on(0, 3_000, apart, 0);
-            assert_eq!(burst(slow).goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere), "{apart}");
-        }
+        let slow = |apart: i64| Log::new().goes_on(0, 3_000, apart, 0);
+        assert_eq!(burst(slow(1_000)).goes_on(5_100, 1, 0, 0).doubt(), Some(Doubt::PausesHere));
+        // So slow that the burst may have begun with skipped ones.
+        assert_eq!(slow(50_000).goes_on(10, 30, 10, 0).doubt(), None);
+        assert_eq!(burst(slow(50_000)).doubt(), Some(Doubt::Late));
         // Or it comes in small pieces: 20 lines each 10 ms, 200 kB/s.
         let pieces = (0..100).fold(Log::new(), |log, _| log.goes_on(10_000, 20, 10, 0));
         assert_eq!(pieces.goes_on(300_000, 1, 0, 0).doubt(), Some(Doubt::PausesHere));

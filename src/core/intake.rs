@@ -6,7 +6,7 @@ use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 
 use super::Core;
 use super::Rules;
-use super::audit;
+use super::audit::{self, Live};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
@@ -49,7 +49,8 @@ impl Core {
         }
         (stream.spoke, stream.heard) = (true, true);
         self.heard = record.stamp.map(|stamp| stamp.time);
-        let live = (stream.live && stream.follow).then_some(self.rules.max_latency);
+        let live = Live { since: stream.head_at, held: self.held };
+        let live = (stream.live && stream.follow).then_some(live);
         let due = stream
             .watch
             .as_mut()

@@ -115,8 +115,6 @@ pub struct Rules {
     pub stderr: bool,
     /// What the patterns were, for messages; empty if there were none.
     pub patterns: String,
-    /// How long records may wait to be read together.
-    pub max_latency: Duration,
     /// How long a session lasts; `None`: until it ends.
     pub rotate_every: Option<Duration>,
     /// Sessions that may be open at a time.
@@ -178,6 +176,8 @@ pub struct Core {
     asked_to_stop: Option<Mono>,
     /// The time to flush is over.
     overdue: bool,
+    /// How long what is read now may have waited for us.
+    held: Duration,
 }
 
 impl Core {
@@ -214,6 +214,7 @@ impl Core {
             exit: None,
             asked_to_stop: None,
             overdue: false,
+            held: Duration::ZERO,
         };
         core.begin_until();
         core.begin_watchdog();
@@ -251,6 +252,11 @@ impl Core {
                 self.reopen(id);
             }
         }
+    }
+
+    /// What is read next may have waited so long for us.
+    pub fn have_held(&mut self, hold: Duration) {
+        self.held = hold;
     }
 
     /// Begins a turn: everything in it happens at `now`. Deadlines that have come are dealt with.

@@ -270,7 +270,7 @@ mod tests {
     }
 
     /// Gaps told when the log is compared with what was delivered since its line 2, and begins with line 3 by now.
-    fn gaps_without_anchor(least: Option<u64>) -> usize {
+    fn gaps_without_anchor(innocent: Option<i64>) -> usize {
         let texts: Vec<_> = (0..10).map(|n| format!("o{n}")).collect();
         let log: Vec<_> =
             (1..10u8).map(|n| (Channel::Stdout, n, Some(texts[usize::from(n)].as_str()))).collect();
@@ -278,7 +278,7 @@ mod tests {
         session(&mut reader, &log[..2]);
         reader.window_mut().count();
         assert_eq!(session(&mut reader, &log[..5]), ["o3", "o4", "o5"]);
-        reader.window_mut().audit(least);
+        reader.window_mut().audit(innocent);
         let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Docker);
         let mut gaps = 0;
         for _ in 0..20 {

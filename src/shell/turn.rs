@@ -74,7 +74,7 @@ impl<W: World> Turn<W> {
     /// Starts: the first request is on its way when the loop runs. `saved`: what an earlier run has left.
     pub fn new(settings: Settings, saved: Saved, mut world: W, messages: Messages) -> Self {
         let now = world.now();
-        let (stateful, longest) = (settings.rules.stateful, settings.rules.max_latency);
+        let stateful = settings.rules.stateful;
         let ways = Ways {
             local: matches!(settings.http, Some(Listen::Unix(_))),
             per_container: settings.http_per_container,
@@ -93,7 +93,7 @@ impl<W: World> Turn<W> {
             parked: Vec::new(),
             ready: Vec::new(),
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
-            pace: Pace::new(longest),
+            pace: Pace::new(settings.max_latency),
             load: Load::default(),
             sinks,
             more_to_tend: false,
@@ -137,6 +137,7 @@ impl<W: World> Turn<W> {
                 return 1;
             }
             now = self.world.now();
+            self.core.have_held(hold);
             self.core.begin_turn(now);
             self.sinks.begin_turn(now.mono);
             self.mark();
@@ -358,7 +359,7 @@ impl<W: World> Turn<W> {
         }
         self.sinks.take_over(settings.sinks, &mut self.core);
         self.news = settings.news;
-        self.pace.set_longest(settings.rules.max_latency);
+        self.pace.set_longest(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
         if self.sinks.have_journal() {
             settings.rules.selection.leave_the_journals();

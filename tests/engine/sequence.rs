@@ -39,7 +39,7 @@ pub(crate) fn assert_same<S: AsRef<str>>(what: &str, found: &[S], expected: &[S]
 }
 
 /// Puts the lines of a stream that an audit has found, which came after younger ones, where they belong; how many that were.
-pub(crate) fn settle<T>(lines: &mut Vec<T>, place: impl Fn(&T) -> usize) -> u64 {
+pub(crate) fn settle<T>(lines: &mut [T], place: impl Fn(&T) -> usize) -> u64 {
     let (mut furthest, mut late) = (0, 0);
     for line in lines.iter() {
         let place = place(line);

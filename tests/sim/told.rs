@@ -1,4 +1,5 @@
-//! The comparison where lines may be lost: each is given once and in order, or lies in a gap that docklog has told of.
+//! The comparison where lines may be lost: each is given once and in order (or late, where the engine may have skipped it), or lies
+//! in a gap that docklog has told of.
 
 use docklog_protocol::Timestamp;
 use std::collections::BTreeMap;
@@ -89,6 +90,8 @@ struct Channel<'a> {
     wanted: &'a Wanted<'a>,
     logged: Vec<Logged>,
     times: Vec<String>,
+    /// The engine begins new files, and may skip lines that an audit finds: these come late, behind younger ones.
+    may_be_late: bool,
     /// When docklog asked for the log first: what was deleted before can't be asked of it.
     first_read: Option<Nanos>,
 }
@@ -100,7 +103,8 @@ impl<'a> Channel<'a> {
         logged.truncate(wanted.lines.len()); // what is open isn't a line yet
         let nine_digits = !engine.dialect().is_podman();
         let times = logged.iter().map(|line| rfc3339(line.stamp, nine_digits)).collect();
-        Channel { wanted, logged, times, first_read: engine.first_read(wanted.id) }
+        let may_be_late = container.is_some_and(|c| c.log().rotates());
+        Channel { wanted, logged, times, may_be_late, first_read: engine.first_read(wanted.id) }
     }
 
     fn missing(&self, parts: &[Output], repeats: Repeats) -> Result<Vec<Missing>, String> {
@@ -123,12 +127,12 @@ impl<'a> Channel<'a> {
                 // Without a fraction in the times, equal lines are told apart by their order only.
                 let at = same.iter().copied().find(|&n| n >= next).unwrap_or(same[0]);
                 let again = given_by[at].is_some_and(|by| by == part || repeats == Repeats::None);
-                if again || at < next {
+                if again || at < next && !self.may_be_late {
                     let what = if again { "comes twice" } else { "comes too late" };
                     return Err(format!("{} {}: {what}", given.time, show(&given.message)));
                 }
                 given_by[at] = Some(part);
-                next = at + 1;
+                next = next.max(at + 1);
             }
         }
         Ok((0..self.logged.len()).filter(|&n| given_by[n].is_none()).filter_map(|n| self.lost(n)).collect())

@@ -2,11 +2,10 @@
 
 use docklog_protocol::Timestamp;
 
-use super::holes::Holes;
+use super::holes::{End, Found, Holes};
 use super::judge::is_same;
 use super::{Gap, Verdict, Window};
 use crate::core::place::{LastLine, Place};
-use crate::limits;
 
 /// A line from which on delivered lines are counted, to be compared with what the log holds: see [`Window::audit`].
 #[derive(Debug)]
@@ -20,11 +19,12 @@ pub(super) struct Anchor {
     since: Option<u64>,
     /// A line of its time has come by, but of another text: what was delivered of it may have been torn.
     torn: bool,
+    /// A line has come by that was not delivered, unless it stands before the anchor.
+    passed_over: bool,
     /// It is gone: the whole log doesn't hold it, so all that it holds stood behind it.
     gone: bool,
-    /// Bytes that were delivered since; and how many an engine skips at the least, see [`Window::audit`].
-    bytes: u64,
-    least: Option<u64>,
+    /// See [`Window::audit`].
+    innocent: Option<i64>,
     /// Where lines may be missing: of each channel, and of both together.
     holes: [Holes; 2],
     both: Holes,
@@ -34,16 +34,15 @@ impl Anchor {
     fn at(place: &Place) -> Option<Self> {
         let (half, line) = place.last()?;
         let holes = [0, 1].map(|half: usize| Holes::after(place.halves[half].mark));
-        let both = Holes::of_both(&holes, half);
-        let (delivered, records, bytes) = (0, 0, 0);
-        let (since, torn, gone, least) = (None, false, false, None);
-        Some(Self { half, line, delivered, records, since, torn, gone, bytes, least, holes, both })
+        let both = Holes::behind(line.time);
+        let (delivered, records, innocent) = (0, 0, None);
+        let (since, torn, passed_over, gone) = (None, false, false, false);
+        Some(Self { half, line, delivered, records, since, torn, passed_over, gone, innocent, holes, both })
     }
 
     /// A line was delivered.
-    pub(super) fn delivered(&mut self, half: usize, time: Timestamp, bytes: usize) {
+    pub(super) fn delivered(&mut self, half: usize, time: Timestamp) {
         self.delivered += 1;
-        self.bytes += bytes as u64 + limits::RECORD_OVERHEAD;
         let time = time.unix_nanos();
         self.holes[half].delivered(time);
         self.both.delivered(time);
@@ -51,16 +50,21 @@ impl Anchor {
 
     /// It isn't in the log, which has come by as a whole: where lines may be missing.
     fn unproven(&self, last: Timestamp) -> Option<Gap> {
-        let (from, least) = (self.line.time, self.least?);
-        if self.holes.iter().any(Holes::went_back) {
-            return Some(Gap { from, to: last });
+        let innocent = self.innocent?;
+        if self.passed_over || self.went_back() {
+            return Some(Gap { from: self.line.time, to: last });
         }
-        self.both.unproven((self.bytes, from.unix_nanos()), least)
+        self.both.unproven(innocent)
+    }
+
+    /// The clock was set back.
+    fn went_back(&self) -> bool {
+        self.holes.iter().any(Holes::went_back)
     }
 
     /// Another session begins.
     pub(super) fn begin_session(&mut self) {
-        (self.since, self.torn) = (None, false);
+        (self.since, self.torn, self.passed_over) = (None, false, false);
         self.holes.iter_mut().chain([&mut self.both]).for_each(Holes::begin_session);
     }
 }
@@ -83,12 +87,13 @@ impl Window {
     }
 
     /// Lets the next session compare the log with what was delivered since [`Window::anchor_here`]: an engine may skip
-    /// lines in the middle of a follow, without a word, and no later window would show it. `least`: if the log doesn't hold the anchor
-    /// any more, a gap is told wherever so many bytes may be missing, and nothing shows that they aren't. (A healthy burst may delete it.)
-    pub fn audit(&mut self, least: Option<u64>) {
+    /// lines in the middle of a follow, without a word, and no later window would show it. `innocent`: if the log doesn't hold the
+    /// anchor any more, a gap is told where nothing came for more nanoseconds than that, unless the log shows that nothing is missing
+    /// there. (A healthy burst may delete the anchor.)
+    pub fn audit(&mut self, innocent: Option<i64>) {
         self.auditing = self.anchor.is_some();
         if let Some(anchor) = self.anchor.as_mut() {
-            anchor.least = least.or(anchor.least);
+            anchor.innocent = innocent.or(anchor.innocent);
         }
     }
 
@@ -96,32 +101,43 @@ impl Window {
     pub(super) fn audit_line(&mut self, half: usize, line: &LastLine, whole: bool) -> Verdict {
         let auditing = self.auditing && !self.found && whole;
         let Some(anchor) = self.anchor.as_mut().filter(|_| auditing) else { return Verdict::Replay };
-        let at_anchor = half == anchor.half && line.time == anchor.line.time;
+        let at_anchor_time = line.time == anchor.line.time;
+        let at_anchor = at_anchor_time && half == anchor.half;
         match anchor.since.as_mut() {
             Some(lines) => *lines += 1,
             None if at_anchor && is_same(line, &anchor.line) => anchor.since = Some(0),
             None => anchor.torn |= at_anchor,
         }
         let time = line.time.unix_nanos();
+        // Another line of the anchor's time may stand before it.
+        if anchor.since.is_some() || !at_anchor_time {
+            anchor.both.pass(time);
+        }
+        let back = anchor.went_back();
         let holes = &mut anchor.holes[half];
         holes.pass(time);
-        anchor.both.pass(time);
         // Of a line that comes in segments the first have passed for replays. Behind a line that could be the last, but has another
-        // text, nothing may have been delivered yet.
-        if line.print.is_none() || self.torn {
+        // text, nothing may have been delivered yet. And where a clock was set back, times prove nothing.
+        if line.print.is_none() || self.torn || back {
             return Verdict::Replay;
         }
-        let (behind, newer) = (anchor.since.is_some() || anchor.gone, holes.is_newer(time));
-        // That the last line follows is certain only where the anchor is there, for logs are deleted from their beginning.
-        let at_end = newer && anchor.since.is_some();
-        let of_last = self.place.last == Some(half);
-        if newer && of_last || !(at_end || holes.fill(time, behind) || anchor.both.fill(time, behind)) {
-            return Verdict::Replay;
-        }
-        holes.take(time);
-        anchor.both.fill(time, true);
-        if newer {
-            self.place.halves[half].delivered(line.time, line.print, line.ended);
+        let end = match self.place.last {
+            Some(last) if last == half => End::OfThis,
+            // Logs are deleted from their beginning.
+            _ if anchor.since.is_some() => End::Follows,
+            _ => End::Unknown,
+        };
+        match holes.find(time, anchor.since.is_some() || anchor.gone, end) {
+            Found::Delivered => return Verdict::Replay,
+            Found::Perhaps => {
+                anchor.passed_over = true;
+                return Verdict::Replay;
+            }
+            Found::Missing if !self.seen[half].mark => {}
+            // It stands behind the last of its channel.
+            Found::Missing | Found::AtEnd => {
+                self.place.halves[half].delivered(line.time, line.print, line.ended);
+            }
         }
         anchor.delivered += 1;
         Verdict::Late

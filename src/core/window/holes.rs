@@ -8,7 +8,7 @@ use crate::core::place::Mark;
 use crate::limits;
 
 /// A time in which nothing was delivered, in nanoseconds; neither end is part of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Hole {
     from: i64,
     to: i64,
@@ -16,11 +16,17 @@ struct Hole {
     filled: i64,
     /// The line before it has come by in the present session: what follows stands behind that in the log.
     begun: bool,
-    /// It hasn't, but a line of this time.
-    shown: Option<i64>,
+    /// It hasn't, but a line of this time. `MAX`: neither.
+    shown: i64,
 }
 
 impl Hole {
+    const NONE: Self = Self::between(0, 0);
+
+    const fn between(from: i64, to: i64) -> Self {
+        Self { from, to, filled: from, begun: false, shown: i64::MAX }
+    }
+
     fn length(&self) -> i64 {
         self.to.saturating_sub(self.from)
     }
@@ -30,11 +36,36 @@ impl Hole {
     }
 }
 
+/// What is known of a line that the log holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It was delivered, or isn't wanted.
+    Delivered,
+    /// It was not, and stands among lines that were; or behind the last one of its channel. It is taken for delivered from now on.
+    Missing,
+    /// See `Missing`.
+    AtEnd,
+    /// It was not, unless it stands before the anchor.
+    Perhaps,
+}
+
+/// What is known of the last line that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is of this channel: behind it nothing was delivered.
+    OfThis,
+    /// It is of the other, and will follow.
+    Follows,
+    /// It may have been deleted.
+    Unknown,
+}
+
 /// Of one channel, or of both, since the anchor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holes {
-    /// The latest time of a line that was delivered.
+    /// The latest time of a line that was delivered; and whether that line has come by in the present session.
     newest: i64,
+    passed: bool,
     /// A line was older than that: of one channel, the clock was set back.
     back: bool,
     /// The longest first.
@@ -49,15 +80,16 @@ impl Holes {
             Mark::Beginning | Mark::Origin(_) => i64::MIN,
             Mark::At(line) => line.time.unix_nanos(),
         };
-        Self { newest, back: false, longest: Default::default() }
+        Self::since(newest)
     }
 
-    /// Of both channels together. The last line of `last` is the anchor.
-    pub(super) fn of_both(channels: &[Self; 2], last: usize) -> Self {
-        let [anchor, other] = [&channels[last], &channels[1 - last]];
-        // The other's last line may bear a later time than the anchor, but stands before it: no line that comes by must equal it.
-        let newest = if other.newest > anchor.newest { other.newest + 1 } else { anchor.newest };
-        Self { newest, back: false, longest: Default::default() }
+    /// Of both channels together, behind the anchor: what was delivered before stands before it, though it may be younger.
+    pub(super) fn behind(anchor: Timestamp) -> Self {
+        Self::since(anchor.unix_nanos())
+    }
+
+    const fn since(newest: i64) -> Self {
+        Self { newest, passed: false, back: false, longest: [Hole::NONE; limits::HOLES] }
     }
 
     /// A line of this time was delivered.
@@ -65,8 +97,7 @@ impl Holes {
         if time < self.newest {
             return self.shorten(time);
         }
-        let from = std::mem::replace(&mut self.newest, time);
-        let hole = Hole { from, to: time, filled: from, ..Hole::default() };
+        let hole = Hole::between(std::mem::replace(&mut self.newest, time), time);
         if hole.length() <= self.longest[limits::HOLES - 1].length() {
             return;
         }
@@ -80,7 +111,7 @@ impl Holes {
     fn shorten(&mut self, time: i64) {
         self.back = true;
         for hole in self.longest.iter_mut().filter(|hole| hole.has(time)) {
-            let (before, after) = (Hole { to: time, ..*hole }, Hole { from: time, filled: time, ..*hole });
+            let (before, after) = (Hole::between(hole.from, time), Hole::between(time, hole.to));
             *hole = if before.length() > after.length() { before } else { after };
         }
         self.longest.sort_unstable_by_key(|hole| std::cmp::Reverse(hole.length()));
@@ -93,50 +124,46 @@ impl Holes {
 
     /// Another session begins.
     pub(super) fn begin_session(&mut self) {
-        self.longest.iter_mut().for_each(|hole| (hole.begun, hole.shown) = (false, None));
+        self.passed = false;
+        self.longest.iter_mut().for_each(|hole| (hole.begun, hole.shown) = (false, i64::MAX));
     }
 
     /// The log holds a line of this time.
     pub(super) fn pass(&mut self, time: i64) {
+        self.passed |= time == self.newest;
         for hole in &mut self.longest {
             hole.begun |= time == hole.from;
-            if hole.shown.is_none() && !hole.begun && hole.has(time) {
-                hole.shown = Some(time);
+            if !hole.begun && hole.has(time) {
+                hole.shown = hole.shown.min(time);
             }
         }
     }
 
-    /// True if that line lies in a hole: it is taken for delivered from now on. `behind`: it stands behind the anchor, and before the
-    /// last line delivered.
-    pub(super) fn fill(&mut self, time: i64, behind: bool) -> bool {
-        // Lines of a log come in order, so what is older has come, or won't.
-        let fill = |hole: &mut Hole| hole.filled = time;
-        self.longest.iter_mut().find(|hole| (behind || hole.begun) && hole.has(time)).map(fill).is_some()
-    }
-
-    /// True if it is newer than all that was delivered.
-    pub(super) fn is_newer(&self, time: i64) -> bool {
-        time > self.newest
-    }
-
-    /// It is delivered after all.
-    pub(super) fn take(&mut self, time: i64) {
-        self.fill(time, true);
-        self.newest = self.newest.max(time);
-    }
-
-    /// Where lines may be missing that nothing can bring any more, for the line before isn't in the log: so long that at this pace
-    /// (so many bytes, since this time) so many bytes would have come, which an engine skips at the least.
-    pub(super) fn unproven(&self, pace: (u64, i64), least: u64) -> Option<Gap> {
-        let (bytes, since) = pace;
-        let span = self.newest.saturating_sub(since).max(0);
-        let is_long = |hole: &&Hole| {
-            !hole.begun
-                && i128::from(hole.length()) * i128::from(bytes) >= i128::from(span) * i128::from(least)
+    /// What of a channel's line before the last line delivered follows from its time. `behind`: it stands behind the anchor. `end`:
+    /// so does the last line, and is of another channel.
+    pub(super) fn find(&mut self, time: i64, behind: bool, end: End) -> Found {
+        let newer = time > self.newest && end != End::OfThis;
+        if newer && (end == End::Follows || self.passed) {
+            self.newest = time;
+            return Found::AtEnd;
+        }
+        let Some(hole) = self.longest.iter_mut().find(|hole| hole.has(time)) else {
+            return if newer { Found::Perhaps } else { Found::Delivered };
         };
-        let long = || self.longest.iter().filter(|hole| hole.length() > 0).filter(is_long);
-        let from = long().map(|hole| hole.from.max(since)).min()?;
-        let to = long().map(|hole| hole.shown.unwrap_or(hole.to)).max()?;
+        if !behind && !hole.begun {
+            return Found::Perhaps;
+        }
+        // Lines of a log come in order, so what is older has come, or won't.
+        hole.filled = time;
+        Found::Missing
+    }
+
+    /// Where lines may be missing that nothing can bring any more, for the line before isn't in the log. Pauses up to this length
+    /// hide nothing.
+    pub(super) fn unproven(&self, innocent: i64) -> Option<Gap> {
+        let long = || self.longest.iter().filter(|hole| !hole.begun && hole.length() > innocent);
+        let from = long().map(|hole| hole.from).min()?;
+        let to = long().map(|hole| hole.to.min(hole.shown)).max()?;
         Some(Gap { from: Timestamp::from_unix_nanos(from), to: Timestamp::from_unix_nanos(to) })
     }
 }
@@ -146,53 +173,50 @@ mod tests {
     use super::*;
 
     fn delivered(times: &[i64]) -> Holes {
-        let mut holes = Holes::after(Mark::Beginning);
-        holes.take(times[0]);
+        let mut holes = Holes::since(times[0]);
         times[1..].iter().for_each(|&time| holes.delivered(time));
         holes
     }
 
-    /// The times of these that a log's lines fill.
-    fn filled(holes: &mut Holes, times: &[i64], behind: bool) -> Vec<i64> {
-        let fill = |&time: &i64| {
+    /// The times of these of a log's lines that are found missing.
+    fn missing(holes: &mut Holes, times: &[i64], behind: bool) -> Vec<i64> {
+        let is_missing = |&time: &i64| {
             holes.pass(time);
-            holes.fill(time, behind)
+            holes.find(time, behind, End::OfThis) == Found::Missing
         };
-        times.iter().copied().filter(fill).collect()
+        times.iter().copied().filter(is_missing).collect()
     }
 
     #[test]
     fn what_lies_between_two_lines_is_new_once() {
         let mut holes = delivered(&[10, 20, 30, 100, 110]);
         let log = [15, 20, 30, 31, 40, 99, 100, 105, 110, 120];
-        assert_eq!(filled(&mut holes, &log, true), [15, 31, 40, 99, 105]);
-        assert_eq!(filled(&mut holes, &log, true), [0; 0]);
+        assert_eq!(missing(&mut holes, &log, true), [15, 31, 40, 99, 105]);
+        assert_eq!(missing(&mut holes, &log, true), [0; 0]);
     }
 
     #[test]
     fn nothing_is_new_before_a_place_that_was_delivered() {
         let mut holes = delivered(&[10, 20, 30, 100, 110]);
+        assert_eq!(holes.find(15, false, End::OfThis), Found::Perhaps);
         // Behind line 30 it is known where we stand, as far as that hole goes.
-        assert_eq!(filled(&mut holes, &[15, 40, 30, 50, 105], false), [50]);
+        assert_eq!(missing(&mut holes, &[15, 40, 30, 50, 105], false), [50]);
         holes.begin_session();
-        assert_eq!(filled(&mut holes, &[60], false), [0; 0]);
-        assert_eq!(filled(&mut holes, &[30, 40, 50, 60], false), [60]);
+        assert_eq!(missing(&mut holes, &[60], false), [0; 0]);
+        assert_eq!(missing(&mut holes, &[30, 40, 50, 60], false), [60]);
     }
 
     #[test]
-    fn what_is_newer_than_all_is_new_once() {
+    fn what_is_newer_than_all_is_new_once_but_not_behind_the_last_line() {
         let mut holes = delivered(&[10, 20]);
-        assert_eq!([20, 25].map(|time| holes.is_newer(time)), [false, true]);
-        holes.take(25);
-        assert_eq!([25, 26].map(|time| holes.is_newer(time)), [false, true]);
-        assert!(Holes::after(Mark::Beginning).is_newer(1));
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_makes_nothing_new() {
-        let mut holes = delivered(&[10, 20, 100, 50, 55, 200]);
-        assert_eq!(filled(&mut holes, &[20, 30, 50, 52, 55, 60, 100, 150, 200], true), [60, 150]);
-        assert_eq!(filled(&mut holes, &[20, 30, 50, 55, 60, 100, 150, 200], true), [0; 0]);
+        assert_eq!(holes.find(25, true, End::OfThis), Found::Delivered);
+        assert_eq!(holes.find(25, true, End::Unknown), Found::Perhaps);
+        holes.pass(20);
+        assert_eq!(
+            [20, 25, 25].map(|time| holes.find(time, false, End::Unknown)),
+            [Found::Delivered, Found::AtEnd, Found::Delivered]
+        );
+        assert_eq!(Holes::after(Mark::Beginning).find(1, true, End::Follows), Found::AtEnd);
     }
 
     #[test]
@@ -204,7 +228,7 @@ mod tests {
             times.push(last + pause);
         }
         let mut holes = delivered(&times);
-        inside.retain(|(_, time)| holes.fill(*time, true));
+        inside.retain(|(_, time)| holes.find(*time, true, End::OfThis) == Found::Missing);
         assert_eq!(inside.iter().map(|hole| hole.0).collect::<Vec<_>>(), [100, 300, 200, 150]);
     }
 
@@ -213,14 +237,13 @@ mod tests {
         let gap = |from, to| {
             Some(Gap { from: Timestamp::from_unix_nanos(from), to: Timestamp::from_unix_nanos(to) })
         };
-        // Ten bytes a nanosecond; a hole of 60, one of 40, others of 10.
+        // A hole of 60, one of 40, others of 10.
         let mut holes = delivered(&[0, 10, 20, 80, 90, 100, 140, 150]);
-        let pace = (1_500, 0);
-        assert_eq!(holes.unproven(pace, 500), gap(20, 80));
-        assert_eq!(holes.unproven(pace, 400), gap(20, 140));
-        assert_eq!(holes.unproven(pace, 700), None);
+        assert_eq!(holes.unproven(50), gap(20, 80));
+        assert_eq!(holes.unproven(39), gap(20, 140));
+        assert_eq!(holes.unproven(60), None);
         // The log begins in the midst of it.
         [50, 60, 80, 90, 100].into_iter().for_each(|time| holes.pass(time));
-        assert_eq!(holes.unproven(pace, 400), gap(20, 50));
+        assert_eq!(holes.unproven(30), gap(20, 50));
     }
 }

@@ -169,7 +169,7 @@ impl Window {
             (self.place.last, self.last_record) = (Some(half), record);
         }
         match self.anchor.as_mut() {
-            Some(anchor) => anchor.delivered(half, line.time, bytes),
+            Some(anchor) => anchor.delivered(half, line.time),
             None if self.audited => self.anchor_here(),
             None => {}
         }

@@ -76,6 +76,11 @@ impl LogFiles {
         }
     }
 
+    /// New files are begun.
+    pub fn rotates(&self) -> bool {
+        self.rotation.is_some()
+    }
+
     /// Logs a message, in a new file if the newest is full.
     pub(super) fn push(&mut self, record: Record) {
         if let Some(rotation) = self.rotation

@@ -116,7 +116,9 @@ fn what_the_engine_deletes_is_told() {
                 writes(&mut story.machine, &name, 100, 20_000, 4);
             }
             // A burst that no follow keeps up with, and a reader of stdout that stalls.
-            story.machine.at(3_000, "burst", |m| m.lines("c0", 3_000, 40));
+            for ms in 0..40 {
+                story.machine.at(3_000 + ms, "burst", |m| m.lines("c0", 75, 40));
+            }
             story.machine.at(6_000, "stdout stalls", |m| m.stdout.set_rate(m.now, Some(0)));
             story.machine.at(12_000, "stdout goes on", |m| m.stdout.set_rate(m.now, None));
             let outcome = story.run_for(60_000);

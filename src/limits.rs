@@ -201,7 +201,7 @@ pub const HOLES: usize = 4;
 pub const BURST: u64 = 16;
 
 /// And over so many bytes at the least.
-pub const BURST_LEAST: u64 = 4 << 10;
+pub const BURST_LEAST: u64 = 16 << 10;
 
 /// Factor by which a window grows when its first record isn't known.
 pub const WINDOW_GROWTH: u64 = 16;

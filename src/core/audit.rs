@@ -60,7 +60,7 @@ pub(super) struct Watch {
     bytes: u64,
     /// The longest pauses since then, and while it was measured before.
     pauses: [i64; 2],
-    /// Pauses that led to a doubt were longer than this.
+    /// What half a file took when a pause led to a doubt.
     innocent: i64,
 }
 
@@ -199,11 +199,13 @@ impl Watch {
         true
     }
 
-    /// A pause of so many nanoseconds is taken to hide nothing.
+    /// A pause of so many nanoseconds hides nothing: the engine skips whole files, and at the log's pace none would be full.
     fn innocent(&mut self) -> i64 {
-        let pace = if self.half_a_file == i64::MAX { 0 } else { self.half_a_file };
-        let innocent = std::mem::replace(&mut self.innocent, i64::MAX);
-        if innocent == i64::MAX { pace } else { innocent }
+        let half = match std::mem::replace(&mut self.innocent, i64::MAX) {
+            i64::MAX => self.half_a_file,
+            half => half,
+        };
+        if half == i64::MAX { 0 } else { half.saturating_mul(2) }
     }
 
     /// Bytes are counted from here on. Says why lines may have been skipped before.
@@ -236,6 +238,7 @@ impl Core {
         let Some(doubt) = watch.restart(now) else { return reader.window_mut().anchor_here() };
         self.counts.audits += 1;
         let innocent = watch.innocent();
+        log::debug!("{}: what came is compared with the log: {doubt:?}, pauses up to {innocent} ns hide nothing", container.source.name);
         reader.window_mut().audit((doubt != Doubt::Paused).then_some(innocent));
         // Without following: a burst that is faster than the follow is read faster so.
         stream.behind = true;

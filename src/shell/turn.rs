@@ -136,8 +136,8 @@ impl<W: World> Turn<W> {
                 self.talk();
                 return 1;
             }
-            now = self.world.now();
-            self.core.have_held(hold);
+            let before = std::mem::replace(&mut now, self.world.now());
+            self.core.have_held(now.mono.since(before.mono).min(self.pace.longest()));
             self.core.begin_turn(now);
             self.sinks.begin_turn(now.mono);
             self.mark();

@@ -112,16 +112,16 @@ fn what_the_engine_deletes_is_told() {
             let mut story = story(seed, dialect, &["--tail", "all", "--rotate-every", "1s"]);
             for n in 0..4 {
                 let name = format!("c{n}");
-                story.machine.run(plain(&name).rotated(20_000, 3));
+                story.machine.run(plain(&name).rotated(200_000, 3));
                 writes(&mut story.machine, &name, 100, 20_000, 4);
             }
-            // A burst that no follow keeps up with, and a reader of stdout that stalls.
-            for ms in 0..40 {
+            // A burst that no follow keeps up with (10 MB/s), and a reader of stdout that stalls.
+            for ms in 0..300 {
                 story.machine.at(3_000 + ms, "burst", |m| m.lines("c0", 75, 40));
             }
             story.machine.at(6_000, "stdout stalls", |m| m.stdout.set_rate(m.now, Some(0)));
             story.machine.at(12_000, "stdout goes on", |m| m.stdout.set_rate(m.now, None));
-            let outcome = story.run_for(60_000);
+            let outcome = story.run_for(200_000);
             outcome.assert_all_or_told();
         }
     }

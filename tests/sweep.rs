@@ -30,8 +30,8 @@ fn history(seed: u64) -> History {
     History::new(Chance::new(seed), Traits::draw(&mut Chance::new(seed ^ 0x5eed)))
 }
 
-/// Lines, sessions and gaps of a history, in which all is as it should be.
-fn counts(seed: u64) -> [usize; 3] {
+/// Lines, sessions and gaps of a history in which all is as it should be; and of what was skipped, see [`History::late`].
+fn counts(seed: u64) -> [usize; 5] {
     let mut history = history(seed);
     history.run();
     if let Err(what) = check(&history) {
@@ -40,23 +40,28 @@ fn counts(seed: u64) -> [usize; 3] {
             history.story()
         );
     }
-    [history.given.len(), history.sessions, history.gaps()]
+    let [late, untaken] = history.late();
+    [history.given.len(), history.sessions, history.gaps(), late, untaken]
 }
 
-fn add(a: [usize; 3], b: [usize; 3]) -> [usize; 3] {
+fn add(a: [usize; 5], b: [usize; 5]) -> [usize; 5] {
     std::array::from_fn(|index| a[index] + b[index])
 }
 
 #[test]
 fn no_history_loses_or_doubles_a_line() {
     let (seeds, threads) = (seeds(), std::thread::available_parallelism().map_or(1, NonZero::get));
-    let [lines, sessions, gaps] = std::thread::scope(|scope| {
+    let [lines, sessions, gaps, late, untaken] = std::thread::scope(|scope| {
         let every = |first| seeds.clone().skip(first).step_by(threads);
-        let share = |first| scope.spawn(move || every(first).map(counts).fold([0; 3], add));
+        let share = |first| scope.spawn(move || every(first).map(counts).fold([0; 5], add));
         let shares: Vec<_> = (0..threads).map(share).collect();
-        shares.into_iter().map(|share| share.join().unwrap()).fold([0; 3], add)
+        shares.into_iter().map(|share| share.join().unwrap()).fold([0; 5], add)
     });
-    println!("{lines} lines, {sessions} sessions, {gaps} gaps: none lost, none doubled");
+    println!("{lines} lines ({late} late), {sessions} sessions, {gaps} gaps: none lost, none doubled");
+    assert!(
+        untaken * 100 <= late,
+        "{late} skipped lines came late, but {untaken} gaps should have been filled"
+    );
 }
 
 /// The rule that everybody thinks of first: drop what isn't newer than the last line, whichever channel that was on. The

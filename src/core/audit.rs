@@ -238,7 +238,10 @@ impl Core {
         let Some(doubt) = watch.restart(now) else { return reader.window_mut().anchor_here() };
         self.counts.audits += 1;
         let innocent = watch.innocent();
-        log::debug!("{}: what came is compared with the log: {doubt:?}, pauses up to {innocent} ns hide nothing", container.source.name);
+        log::debug!(
+            "{}: what came is compared with the log: {doubt:?}, pauses up to {innocent} ns hide nothing",
+            container.source.name
+        );
         reader.window_mut().audit((doubt != Doubt::Paused).then_some(innocent));
         // Without following: a burst that is faster than the follow is read faster so.
         stream.behind = true;

@@ -23,7 +23,7 @@ pub struct Counts {
     pub yields: u64,
     /// Sessions closed because there was no memory for what they brought.
     pub parked: u64,
-    /// Lines that a session should have brought long before it was closed: it was deaf.
+    /// Lines that a session should have brought long before it was closed (it was deaf), or had skipped.
     pub healed: u64,
     /// Spans of a log that the engine deleted, or skipped, before they could be read.
     pub gaps: u64,

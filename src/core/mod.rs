@@ -176,7 +176,7 @@ pub struct Core {
     asked_to_stop: Option<Mono>,
     /// The time to flush is over.
     overdue: bool,
-    /// How long what is read now may have waited for us.
+    /// How long what is read may have waited for us.
     held: Duration,
 }
 
@@ -254,8 +254,8 @@ impl Core {
         }
     }
 
-    /// What is read next may have waited so long for us.
-    pub fn have_held(&mut self, hold: Duration) {
+    /// What is read may have waited so long for us (`--max-latency`).
+    pub fn set_hold(&mut self, hold: Duration) {
         self.held = hold;
     }
 

@@ -46,11 +46,6 @@ impl Pace {
         Self { last: Mono::default(), longest }
     }
 
-    /// How long lines may wait.
-    pub fn longest(&self) -> Duration {
-        self.longest
-    }
-
     /// The same from now on.
     pub fn set_longest(&mut self, longest: Duration) {
         self.longest = longest;

@@ -82,6 +82,7 @@ impl<W: World> Turn<W> {
         let seed = now.wall.unix_nanos().unsigned_abs() ^ u64::from(std::process::id());
         let seed = settings.seed.unwrap_or(seed);
         let mut core = Core::new(settings.rules, saved, now, seed);
+        core.set_hold(settings.max_latency);
         let sinks = Sinks::new(settings.sinks, &mut core, seed);
         Self {
             world,
@@ -136,8 +137,7 @@ impl<W: World> Turn<W> {
                 self.talk();
                 return 1;
             }
-            let before = std::mem::replace(&mut now, self.world.now());
-            self.core.have_held(now.mono.since(before.mono).min(self.pace.longest()));
+            now = self.world.now();
             self.core.begin_turn(now);
             self.sinks.begin_turn(now.mono);
             self.mark();
@@ -360,6 +360,7 @@ impl<W: World> Turn<W> {
         self.sinks.take_over(settings.sinks, &mut self.core);
         self.news = settings.news;
         self.pace.set_longest(settings.max_latency);
+        self.core.set_hold(settings.max_latency);
         self.web.set_per_container(settings.http_per_container);
         if self.sinks.have_journal() {
             settings.rules.selection.leave_the_journals();

@@ -66,6 +66,8 @@ pub(super) struct Holes {
     /// The latest time of a line that was delivered; and whether that line has come by in the present session.
     newest: i64,
     passed: bool,
+    /// It stands behind the anchor.
+    fresh: bool,
     /// A line was older than that: of one channel, the clock was set back.
     back: bool,
     /// The longest first.
@@ -89,11 +91,12 @@ impl Holes {
     }
 
     const fn since(newest: i64) -> Self {
-        Self { newest, passed: false, back: false, longest: [Hole::NONE; limits::HOLES] }
+        Self { newest, passed: false, fresh: false, back: false, longest: [Hole::NONE; limits::HOLES] }
     }
 
     /// A line of this time was delivered.
     pub(super) fn delivered(&mut self, time: i64) {
+        self.fresh = true;
         if time < self.newest {
             return self.shorten(time);
         }
@@ -139,12 +142,12 @@ impl Holes {
         }
     }
 
-    /// What of a channel's line before the last line delivered follows from its time. `behind`: it stands behind the anchor. `end`:
-    /// so does the last line, and is of another channel.
+    /// What of a channel's line before the last line delivered follows from its time. `behind`: it stands behind the anchor.
     pub(super) fn find(&mut self, time: i64, behind: bool, end: End) -> Found {
         let newer = time > self.newest && end != End::OfThis;
-        if newer && (end == End::Follows || self.passed) {
-            self.newest = time;
+        // Time alone doesn't tell: the clock may have been set back in what was skipped.
+        if newer && (self.passed || end == End::Follows && !self.fresh) {
+            (self.newest, self.passed) = (time, true);
             return Found::AtEnd;
         }
         let Some(hole) = self.longest.iter_mut().find(|hole| hole.has(time)) else {

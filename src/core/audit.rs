@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(log.due, 1);
         assert_eq!(log.watch.restart(Mono(log.micros as u64 * 1_000)), Some(Doubt::PausesHere));
         let mut log = log.goes_on(10, 400, 10, 0).goes_on(5_100, 1, 0, 0);
-        assert_eq!(log.due, 1, "a second hasn't passed");
+        assert_eq!(log.due, 1, "200 ms haven't passed");
         assert_eq!(log.watch.restart(Mono(1)), Some(Doubt::Paused));
         // Whoever goes on slowly after a burst isn't compared for each line.
         let log = log.goes_on(10, 400, 10, 0).goes_on(1_100_000, 60, 1_000_000, 0);

@@ -50,11 +50,12 @@ impl Anchor {
 
     /// It isn't in the log, which has come by as a whole: where lines may be missing.
     fn unproven(&self, last: Timestamp) -> Option<Gap> {
-        let innocent = self.innocent?;
-        if self.passed_over || self.went_back() {
-            return Some(Gap { from: self.line.time, to: last });
+        let all = Some(Gap { from: self.line.time, to: last });
+        if self.passed_over && !self.torn {
+            return all; // it stood behind the anchor
         }
-        self.both.unproven(innocent)
+        let innocent = self.innocent?;
+        if self.went_back() { all } else { self.both.unproven(innocent) }
     }
 
     /// The clock was set back.
@@ -116,9 +117,9 @@ impl Window {
         let back = anchor.went_back();
         let holes = &mut anchor.holes[half];
         holes.pass(time);
-        // Of a line that comes in segments the first have passed for replays. Behind a line that could be the last, but has another
-        // text, nothing may have been delivered yet. And where a clock was set back, times prove nothing.
-        if line.print.is_none() || self.torn || back {
+        // Behind a line that could be the last, but has another text, nothing may have been delivered yet. And where a clock was set
+        // back, times prove nothing.
+        if self.torn || back {
             return Verdict::Replay;
         }
         let end = match self.place.last {
@@ -127,17 +128,22 @@ impl Window {
             _ if anchor.since.is_some() => End::Follows,
             _ => End::Unknown,
         };
-        match holes.find(time, anchor.since.is_some() || anchor.gone, end) {
-            Found::Delivered => return Verdict::Replay,
-            Found::Perhaps => {
-                anchor.passed_over = true;
-                return Verdict::Replay;
-            }
-            Found::Missing if !self.seen[half].mark => {}
-            // It stands behind the last of its channel.
-            Found::Missing | Found::AtEnd => {
-                self.place.halves[half].delivered(line.time, line.print, line.ended);
-            }
+        let behind = anchor.since.is_some() || anchor.gone && self.asked.is_none();
+        let found = holes.find(time, behind, end);
+        if found == Found::Delivered {
+            return Verdict::Replay;
+        }
+        // Of a line that comes in segments the first have passed for replays.
+        if found == Found::Perhaps || line.print.is_none() {
+            anchor.passed_over = true;
+            return Verdict::Replay;
+        }
+        if found == Found::AtEnd || self.seen[half].mark {
+            // It stands behind the last of its channel; but not behind what is open.
+            let place = &mut self.place.halves[half];
+            let open = place.open.filter(|open| open.time > line.time);
+            place.delivered(line.time, line.print, line.ended);
+            place.open = open;
         }
         anchor.delivered += 1;
         Verdict::Late

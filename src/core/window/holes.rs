@@ -1,4 +1,4 @@
-//! Where lines may be missing that an engine has skipped: between two that were delivered one after the other nothing was, so what
+//! Where lines may be missing that an engine has skipped (W-96): between two that were delivered one after the other nothing was, so what
 //! the log holds there is new. The longest such times are kept, for an engine skips much at once.
 
 use docklog_protocol::Timestamp;

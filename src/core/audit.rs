@@ -96,7 +96,7 @@ impl Live {
 enum Doubt {
     /// A log paused, and there was no time to compare at once. Healthy containers pause, too.
     Paused,
-    /// It paused just now; lines are counted from the one before.
+    /// It paused just now; lines are counted from the one before, or from further back if there was a doubt already.
     PausesHere,
     /// A line came so late that a file could have been filled meanwhile; or a burst came after a pause.
     Late,
@@ -151,8 +151,8 @@ impl Watch {
             if self.doubt.is_none() {
                 // The line before the pause is all but the newest of the log: it is there still, unless lines were skipped.
                 window.anchor_here();
-                self.doubt = Some(Doubt::PausesHere);
             }
+            self.doubt = self.doubt.max(Some(Doubt::PausesHere));
             return true;
         }
         self.doubt = self.doubt.max(pause.map(|_| Doubt::Paused));

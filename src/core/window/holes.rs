@@ -223,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_came_out_of_order_lies_in_no_hole() {
+        let mut holes = delivered(&[10, 100, 40, 45, 200]);
+        assert!(holes.went_back());
+        assert_eq!(missing(&mut holes, &[40, 45, 60, 100, 150, 200], true), [60, 150]);
+    }
+
+    #[test]
     fn the_longest_are_kept() {
         let (mut times, mut inside) = (vec![0], Vec::new());
         for pause in [5, 100, 7, 300, 9, 200, 3, 150, 8] {

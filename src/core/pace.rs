@@ -10,6 +10,10 @@ use crate::limits;
 /// Part of a socket's queue that may fill during a hold.
 const FILL: f64 = 0.36;
 
+/// A hold ends with a wake-up, so it must spare some: it begins once so many more records than one per longest hold have come.
+/// Two that come close together may be all there is; three are a flow.
+const FLOW: f64 = 3.0;
+
 /// What one turn has read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
@@ -33,17 +37,19 @@ impl Load {
     }
 }
 
-/// Remembers when the last turn was.
+/// Remembers when the last turn was, and how much has come lately.
 #[derive(Debug)]
 pub struct Pace {
     last: Mono,
+    /// Records that have come, less one for each longest hold that has passed since.
+    flow: f64,
     longest: Duration,
 }
 
 impl Pace {
     /// Lines may wait for `longest`; zero: each is read as soon as it comes.
     pub fn new(longest: Duration) -> Self {
-        Self { last: Mono::default(), longest }
+        Self { last: Mono::default(), flow: 0.0, longest }
     }
 
     /// The same from now on.
@@ -52,14 +58,19 @@ impl Pace {
     }
 
     /// The span for which only what is urgent may end the next wait. Zero after a turn that read no log data: the first
-    /// line after a quiet time goes out at once. Zero, too, while lines come so slowly that it would hold none: it would only
-    /// wake us once more.
+    /// line after a quiet time goes out at once. Zero, too, while lines come so slowly that it would hold none, or one: it would
+    /// only wake us once more.
     pub fn hold(&mut self, now: Mono, load: Load) -> Duration {
         let elapsed = now.since(self.last);
         self.last = now;
+        if self.longest.is_zero() {
+            return Duration::ZERO;
+        }
+        let leaked = elapsed.as_secs_f64() / self.longest.as_secs_f64();
+        self.flow = ((self.flow - leaked).max(0.0) + f64::from(load.total)).min(2.0 * FLOW);
         let filled = (f64::from(load.records) / f64::from(limits::SOCKET_CHUNKS))
             .max(load.bytes as f64 / limits::SOCKET_BYTES as f64);
-        if filled == 0.0 || f64::from(load.total) * self.longest.as_secs_f64() < elapsed.as_secs_f64() {
+        if filled == 0.0 || self.flow < FLOW {
             return Duration::ZERO;
         }
         // Who is behind isn't made to wait: a socket may queue less than we think.
@@ -94,13 +105,27 @@ mod tests {
         let mut pace = Pace::new(LONGEST);
         assert_eq!(pace.hold(Mono(200 * MS), one), Duration::ZERO, "one in 200 ms");
         assert_eq!(pace.hold(Mono(230 * MS), one), Duration::ZERO, "one in 30 ms");
-        assert_eq!(pace.hold(Mono(232 * MS), one), LONGEST, "another so soon: there are more to come");
+        assert_eq!(pace.hold(Mono(231 * MS), one), Duration::ZERO, "two close together may be all");
+        assert_eq!(pace.hold(Mono(232 * MS), one), Duration::ZERO, "less than a hold brings three");
+        assert_eq!(pace.hold(Mono(233 * MS), one), LONGEST, "so many so soon: there are more to come");
         assert_eq!(pace.hold(Mono(262 * MS), Load { total: 5, ..one }), LONGEST, "five streams in 30 ms");
+        assert_eq!(pace.hold(Mono(462 * MS), one), Duration::ZERO, "quiet again");
+    }
+
+    #[test]
+    fn a_slow_flow_is_held_as_soon_as_a_hold_spares_wake_ups() {
+        let one = Load { total: 1, records: 1, bytes: 150, age: Duration::ZERO };
+        let held = |millis: u64| {
+            let mut pace = Pace::new(LONGEST);
+            (1..200).filter(|n| !pace.hold(Mono(n * millis * MS), one).is_zero()).count()
+        };
+        assert_eq!([held(25), held(20)], [0, 0], "no more than one in each hold");
+        assert!(held(10) > 190, "two in each");
     }
 
     #[test]
     fn who_is_behind_is_read_at_once() {
-        let load = Load { total: 2, records: 2, bytes: 300, age: Duration::from_secs(3) };
+        let load = Load { total: 5, records: 2, bytes: 300, age: Duration::from_secs(3) };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), limits::HOLD_OF_LATE);
     }
 

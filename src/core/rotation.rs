@@ -82,8 +82,12 @@ impl Core {
 
     /// Its lease is over.
     pub(super) fn lease_is_over(&mut self, id: StreamId) {
-        let ends = self.catalogue.get(id).is_some_and(|container| !container.running);
-        if ends || self.permit(id) == 0 {
+        let Some(container) = self.catalogue.get(id) else { return };
+        // All of a line that is on its way would have to come again, and might be cut again: for ever, if it takes longer than a lease.
+        let stream = &container.stream;
+        let comes = self.now.mono.since(stream.heard_at) < limits::HISTORY_COMES;
+        let in_a_line = comes && stream.reader.as_ref().is_some_and(super::reader::Reader::is_open);
+        if !container.running || in_a_line || self.permit(id) == 0 {
             // Its container has ended, and it is about to; or what it has to say waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
         }

@@ -49,6 +49,7 @@ pub(super) struct Watch {
     /// Bytes since the last audit, and why lines may have been skipped meanwhile.
     carried: u64,
     doubt: Option<Doubt>,
+    brought: Brought,
     audited_at: Mono,
     /// When a pause was compared last.
     paused_at: Mono,
@@ -78,16 +79,36 @@ enum Pause {
 pub(super) struct Live {
     /// Since when: what was logged before is read from the files, however late.
     pub(super) since: Mono,
-    /// Records may have waited so long for us to read them.
+    /// Records may have waited so long in the socket for us to read them. In one that is full, the engine's waits with them.
     pub(super) held: Duration,
 }
 
 impl Live {
-    /// So much later than it was logged a record was sent at the least, in nanoseconds.
-    fn lateness(self, time: i64, now: Now) -> i64 {
+    /// So much later than it was logged a record was sent at the least, in nanoseconds. `full`: its socket was full.
+    fn lateness(self, time: i64, now: Now, full: bool) -> i64 {
         let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         let age = now.wall.unix_nanos().saturating_sub(time);
-        if age < nanos(now.mono.since(self.since)) { age.saturating_sub(nanos(self.held)) } else { 0 }
+        let held = if full { 0 } else { nanos(self.held) };
+        if age < nanos(now.mono.since(self.since)) { age.saturating_sub(held) } else { 0 }
+    }
+}
+
+/// What one turn has brought of a stream so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Brought {
+    at: Mono,
+    records: u32,
+    bytes: u64,
+}
+
+impl Brought {
+    /// A record of so many bytes has come. True if the socket was all but full of it and those before (W-84).
+    fn fills(&mut self, at: Mono, bytes: u64) -> bool {
+        if at != self.at {
+            *self = Self { at, ..Self::default() };
+        }
+        (self.records, self.bytes) = (self.records.saturating_add(1), self.bytes.saturating_add(bytes));
+        self.records >= limits::SOCKET_CHUNKS * 9 / 10 || self.bytes >= limits::SOCKET_BYTES as u64 * 9 / 10
     }
 }
 
@@ -111,6 +132,7 @@ impl Watch {
             least: i64::try_from(least).unwrap_or(i64::MAX),
             carried: 0,
             doubt: None,
+            brought: Brought::default(),
             audited_at: Mono::default(),
             paused_at: Mono::default(),
             newest: i64::MIN,
@@ -139,8 +161,9 @@ impl Watch {
         let time = time.unix_nanos();
         // Also from one session to the next, for where a follow begins lines may be skipped, too.
         let pause = self.tells(time, bytes);
+        let full = self.brought.fills(now.mono, bytes);
         let Some(live) = live else { return false };
-        if pause == Some(Pause::Before) || live.lateness(time, now) > self.least {
+        if pause == Some(Pause::Before) || live.lateness(time, now, full) > self.least {
             self.doubt = Some(Doubt::Late);
         }
         self.carried += bytes;
@@ -231,11 +254,29 @@ pub(super) fn is_due(
 impl Core {
     /// Half a log file has gone by, or a burst has paused: count anew from here, or compare first.
     pub(super) fn audit(&mut self, id: StreamId) {
+        if !self.is_doubted(id) {
+            return;
+        }
+        if let Some(container) = self.catalogue.get_mut(id) {
+            // Without following: a burst that is faster than the follow is read faster so.
+            container.stream.behind = true;
+        }
+        self.reopen(id);
+    }
+
+    /// Lets the stream's next session compare the log with what was delivered, if lines may have been skipped; else lines are counted
+    /// from here on.
+    pub(super) fn is_doubted(&mut self, id: StreamId) -> bool {
         let now = self.now.mono;
-        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let Some(container) = self.catalogue.get_mut(id) else { return false };
         let stream = &mut container.stream;
-        let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else { return };
-        let Some(doubt) = watch.restart(now) else { return reader.window_mut().anchor_here() };
+        let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else {
+            return false;
+        };
+        let Some(doubt) = watch.restart(now) else {
+            reader.window_mut().anchor_here();
+            return false;
+        };
         self.counts.audits += 1;
         let innocent = watch.innocent();
         log::debug!(
@@ -243,9 +284,7 @@ impl Core {
             container.source.name
         );
         reader.window_mut().audit((doubt != Doubt::Paused).then_some(innocent));
-        // Without following: a burst that is faster than the follow is read faster so.
-        stream.behind = true;
-        self.reopen(id);
+        true
     }
 }
 
@@ -309,11 +348,25 @@ mod tests {
     fn what_was_logged_before_the_session_may_come_late() {
         let at = |millis: u64| Mono(millis * 1_000_000);
         let live = Live { since: at(100), held: Duration::from_millis(20) };
-        let lateness = |logged: i64, now: u64| {
+        let lateness = |logged: i64, now: u64, full: bool| {
             let wall = Timestamp::from_unix_nanos(i64::try_from(at(now).0).expect("it fits"));
-            live.lateness(logged * 1_000_000, Now { mono: at(now), wall })
+            live.lateness(logged * 1_000_000, Now { mono: at(now), wall }, full)
         };
-        assert_eq!([lateness(90, 150), lateness(110, 150), lateness(145, 150)], [0, 20_000_000, -15_000_000]);
+        let of_empty = [90, 110, 145].map(|logged| lateness(logged, 150, false));
+        assert_eq!(of_empty, [0, 20_000_000, -15_000_000]);
+        // The engine waited, too.
+        assert_eq!([90, 145].map(|logged| lateness(logged, 150, true)), [0, 5_000_000]);
+    }
+
+    #[test]
+    fn a_turn_tells_that_the_socket_was_full() {
+        let mut brought = Brought::default();
+        let mut small = |at: u64| (0..240).map(|_| brought.fills(Mono(at), 100)).collect::<Vec<_>>();
+        assert!(small(1).iter().all(|full| !full));
+        assert!(small(2).iter().all(|full| !full), "another turn");
+        assert!(small(2)[20..].iter().all(|&full| full), "the same");
+        let mut large = |at: u64| (0..12).map(|_| brought.fills(Mono(at), 16_384)).collect::<Vec<_>>();
+        assert_eq!(large(3).iter().position(|&full| full), Some(10));
     }
 
     #[test]

@@ -6,10 +6,16 @@
 //! one in the moment in which a follow begins, and sends nothing until it begins the next: W-96.) What is found missing, and is there
 //! still, is delivered late.
 
+mod lateness;
+mod rhythm;
+
 use std::time::Duration;
 
 use docklog_protocol::{Inspected, Record, Timestamp};
 
+use self::lateness::Brought;
+pub(super) use self::lateness::Live;
+use self::rhythm::{Pause, Rhythm};
 use super::Core;
 use super::exchange::StreamId;
 use super::time::{Mono, Now};
@@ -40,12 +46,19 @@ fn size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor).filter(|&size| size > 0)
 }
 
-/// What a live follow of a log shows, whose files the engine rotates. Times are in nanoseconds.
+/// One of the files of a log.
+#[derive(Clone, Copy, Debug)]
+struct LogFile {
+    /// Bytes after which the engine begins another.
+    size: u64,
+    /// Nanoseconds that it needs at the least to write them.
+    least: i64,
+}
+
+/// What a live follow of a log shows, whose files the engine rotates.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Bytes after which the engine begins another file; and the least time that it needs to write them.
-    size: u64,
-    least: i64,
+    file: LogFile,
     /// Bytes since the last audit, and why lines may have been skipped meanwhile.
     carried: u64,
     doubt: Option<Doubt>,
@@ -53,63 +66,7 @@ pub(super) struct Watch {
     audited_at: Mono,
     /// When a pause was compared last.
     paused_at: Mono,
-    /// Time of the newest record, and how long it would take at the pace of the last ones to fill half a file.
-    newest: i64,
-    half_a_file: i64,
-    /// The pace is measured from here on, and so many bytes have come since.
-    since: i64,
-    bytes: u64,
-    /// The longest pauses since then, and while it was measured before.
-    pauses: [i64; 2],
-    /// What half a file took when a pause led to a doubt.
-    innocent: i64,
-}
-
-/// A pause in which half a file would have been filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pause {
-    /// Just now, had the log gone on as before.
-    Here,
-    /// A while ago, had the log gone before as it does now: a burst may have begun with what was skipped.
-    Before,
-}
-
-/// A live follow, which alone skips lines.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Live {
-    /// Since when: what was logged before is read from the files, however late.
-    pub(super) since: Mono,
-    /// Records may have waited so long in the socket for us to read them. In one that is full, the engine's waits with them.
-    pub(super) held: Duration,
-}
-
-impl Live {
-    /// So much later than it was logged a record was sent at the least, in nanoseconds. `full`: its socket was full.
-    fn lateness(self, time: i64, now: Now, full: bool) -> i64 {
-        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
-        let age = now.wall.unix_nanos().saturating_sub(time);
-        let held = if full { 0 } else { nanos(self.held) };
-        if age < nanos(now.mono.since(self.since)) { age.saturating_sub(held) } else { 0 }
-    }
-}
-
-/// What one turn has brought of a stream so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Brought {
-    at: Mono,
-    records: u32,
-    bytes: u64,
-}
-
-impl Brought {
-    /// A record of so many bytes has come. True if the socket was all but full of it and those before (W-84).
-    fn fills(&mut self, at: Mono, bytes: u64) -> bool {
-        if at != self.at {
-            *self = Self { at, ..Self::default() };
-        }
-        (self.records, self.bytes) = (self.records.saturating_add(1), self.bytes.saturating_add(bytes));
-        self.records >= limits::SOCKET_CHUNKS * 9 / 10 || self.bytes >= limits::SOCKET_BYTES as u64 * 9 / 10
-    }
+    rhythm: Rhythm,
 }
 
 /// Why an engine may have skipped lines.
@@ -127,26 +84,21 @@ impl Watch {
     /// Of a log whose files have this size.
     pub(super) fn new(size: u64) -> Self {
         let least = size.saturating_mul(1_000_000) / limits::LOGGED_PER_MILLISECOND;
+        let least = i64::try_from(least).unwrap_or(i64::MAX);
         Self {
-            size,
-            least: i64::try_from(least).unwrap_or(i64::MAX),
+            file: LogFile { size, least },
             carried: 0,
             doubt: None,
             brought: Brought::default(),
             audited_at: Mono::default(),
             paused_at: Mono::default(),
-            newest: i64::MIN,
-            half_a_file: i64::MAX,
-            since: 0,
-            bytes: 0,
-            pauses: [0; 2],
-            innocent: i64::MAX,
+            rhythm: Rhythm::default(),
         }
     }
 
     /// So many bytes.
     pub(super) fn size(&self) -> u64 {
-        self.size
+        self.file.size
     }
 
     /// A record has come that isn't delivered yet, of this time and so many bytes. True: when it is, count anew from there, or
@@ -160,10 +112,10 @@ impl Watch {
     ) -> bool {
         let time = time.unix_nanos();
         // Also from one session to the next, for where a follow begins lines may be skipped, too.
-        let pause = self.tells(time, bytes);
+        let pause = self.rhythm.tells(time, bytes, self.file);
         let full = self.brought.fills(now.mono, bytes);
         let Some(live) = live else { return false };
-        if pause == Some(Pause::Before) || live.lateness(time, now, full) > self.least {
+        if pause == Some(Pause::Before) || live.lateness(time, now, full) > self.file.least {
             self.doubt = Some(Doubt::Late);
         }
         self.carried += bytes;
@@ -179,56 +131,7 @@ impl Watch {
             return true;
         }
         self.doubt = self.doubt.max(pause.map(|_| Doubt::Paused));
-        may(self.audited_at, limits::AUDIT) && self.carried >= self.size / 2
-    }
-
-    /// A record of this time and so many bytes has come: what its time tells.
-    fn tells(&mut self, time: i64, bytes: u64) -> Option<Pause> {
-        let set_back = self.newest.saturating_sub(time) > limits::CHANNELS_DIFFER * 1_000_000_000;
-        let first = self.newest == i64::MIN;
-        let pause = if first { 0 } else { time.saturating_sub(self.newest) };
-        let long = pause > self.half_a_file;
-        if long || set_back || first {
-            self.innocent = if long { self.half_a_file } else { self.innocent };
-            (self.newest, self.since, self.bytes, self.half_a_file) = (time, time, 0, i64::MAX);
-        }
-        if !long {
-            self.pauses[0] = self.pauses[0].max(pause);
-        }
-        self.newest = self.newest.max(time);
-        self.bytes += bytes;
-        let paced = self.measure();
-        if long {
-            return Some(Pause::Here);
-        }
-        if !paced {
-            return None;
-        }
-        let [now, before] = self.pauses;
-        self.pauses = [0, now];
-        (before > self.half_a_file).then_some(Pause::Before)
-    }
-
-    /// The pace, as soon as enough bytes have come since the last time: half a file at that pace. True: just now.
-    fn measure(&mut self) -> bool {
-        let span = self.newest.saturating_sub(self.since);
-        // The parts of one line bear one time, and tell nothing of the pace.
-        if self.bytes < (self.size / limits::BURST).max(limits::BURST_LEAST) || span == 0 {
-            return false;
-        }
-        let half = i128::from(span) * i128::from(self.size / 2) / i128::from(self.bytes.max(1));
-        self.half_a_file = i64::try_from(half).unwrap_or(i64::MAX).max(self.least);
-        (self.since, self.bytes) = (self.newest, 0);
-        true
-    }
-
-    /// A pause of so many nanoseconds hides nothing: the engine skips whole files, and at the log's pace none would be full.
-    fn innocent(&mut self) -> i64 {
-        let half = match std::mem::replace(&mut self.innocent, i64::MAX) {
-            i64::MAX => self.half_a_file,
-            half => half,
-        };
-        if half == i64::MAX { 0 } else { half.saturating_mul(2) }
+        may(self.audited_at, limits::AUDIT) && self.carried >= self.file.size / 2
     }
 
     /// Bytes are counted from here on. Says why lines may have been skipped before.
@@ -254,7 +157,7 @@ pub(super) fn is_due(
 impl Core {
     /// Half a log file has gone by, or a burst has paused: count anew from here, or compare first.
     pub(super) fn audit(&mut self, id: StreamId) {
-        if !self.is_doubted(id) {
+        if !self.begin_audit(id) {
             return;
         }
         if let Some(container) = self.catalogue.get_mut(id) {
@@ -264,9 +167,9 @@ impl Core {
         self.reopen(id);
     }
 
-    /// Lets the stream's next session compare the log with what was delivered, if lines may have been skipped; else lines are counted
-    /// from here on.
-    pub(super) fn is_doubted(&mut self, id: StreamId) -> bool {
+    /// If lines may have been skipped: lets the stream's next session compare the log with what was delivered. Else lines are counted
+    /// anew from here on.
+    pub(super) fn begin_audit(&mut self, id: StreamId) -> bool {
         let now = self.now.mono;
         let Some(container) = self.catalogue.get_mut(id) else { return false };
         let stream = &mut container.stream;
@@ -278,7 +181,7 @@ impl Core {
             return false;
         };
         self.counts.audits += 1;
-        let innocent = watch.innocent();
+        let innocent = watch.rhythm.innocent();
         log::debug!(
             "{}: what came is compared with the log: {doubt:?}, pauses up to {innocent} ns hide nothing",
             container.source.name
@@ -342,31 +245,6 @@ mod tests {
             Log::new().goes_on(0, 1_000, 10, 0).goes_on(6_000, 9, 10, 2_600).doubt(),
             Some(Doubt::Late)
         );
-    }
-
-    #[test]
-    fn what_was_logged_before_the_session_may_come_late() {
-        let at = |millis: u64| Mono(millis * 1_000_000);
-        let live = Live { since: at(100), held: Duration::from_millis(20) };
-        let lateness = |logged: i64, now: u64, full: bool| {
-            let wall = Timestamp::from_unix_nanos(i64::try_from(at(now).0).expect("it fits"));
-            live.lateness(logged * 1_000_000, Now { mono: at(now), wall }, full)
-        };
-        let of_empty = [90, 110, 145].map(|logged| lateness(logged, 150, false));
-        assert_eq!(of_empty, [0, 20_000_000, -15_000_000]);
-        // The engine waited, too.
-        assert_eq!([90, 145].map(|logged| lateness(logged, 150, true)), [0, 5_000_000]);
-    }
-
-    #[test]
-    fn a_turn_tells_that_the_socket_was_full() {
-        let mut brought = Brought::default();
-        let mut small = |at: u64| (0..240).map(|_| brought.fills(Mono(at), 100)).collect::<Vec<_>>();
-        assert!(small(1).iter().all(|full| !full));
-        assert!(small(2).iter().all(|full| !full), "another turn");
-        assert!(small(2)[20..].iter().all(|&full| full), "the same");
-        let mut large = |at: u64| (0..12).map(|_| brought.fills(Mono(at), 16_384)).collect::<Vec<_>>();
-        assert_eq!(large(3).iter().position(|&full| full), Some(10));
     }
 
     #[test]

@@ -346,7 +346,7 @@ impl Core {
         let (api, kind) = (self.link.api, self.link.kind);
         let until = self.rules.until;
         if self.catalogue.get(id).is_some_and(|container| !container.running) {
-            self.is_doubted(id); // the last look: no record will come any more that asks for it
+            self.begin_audit(id); // the last look: no record will come any more that asks for it
         }
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let follow = !self.rules.no_follow && container.running && !container.stream.behind;

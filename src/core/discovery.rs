@@ -19,6 +19,7 @@ use super::exchange::{Command, ConnectError, End, Exchange, StreamId};
 use super::metadata::{clean, describe};
 use super::notice::Notice;
 use super::reader::Reader;
+use super::repeats::Habit;
 use super::retry;
 use super::selection::Facts;
 use super::service::Service;
@@ -121,9 +122,11 @@ impl Link {
         }
     }
 
-    /// Docker before 23 sends records again after its log files were rotated.
-    pub(super) fn repeats_records(&self) -> bool {
-        self.api.is_none_or(|api| api < ApiVersion { major: 1, minor: 42 })
+    /// How it sends records again after its log files were rotated, if it does. (API 1.42 came with Docker 23.)
+    pub(super) fn habit(&self) -> Option<Habit> {
+        let old = self.api.is_none_or(|api| api < ApiVersion { major: 1, minor: 42 });
+        let habit = if old { Habit::Stretches } else { Habit::Single };
+        (self.kind == EngineKind::Docker).then_some(habit)
     }
 
     /// In a word.

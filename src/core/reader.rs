@@ -5,7 +5,7 @@ use docklog_protocol::{
 };
 
 use super::place::{Place, fingerprint, half};
-use super::repeats::Repeats;
+use super::repeats::{Habit, Repeats};
 use super::window::{After, Ask, Begin, Ended, Gap, Verdict, Window};
 
 /// What a record has brought.
@@ -50,24 +50,22 @@ impl Reader {
         Self { window, joiner, repeats: None, lines_are_old: false }
     }
 
-    /// The request for the next session. `repeats`: this engine may send records again in the middle of a follow.
-    pub fn open(&mut self, ask: &Ask, repeats: bool) -> Logs {
+    /// The request for the next session. `habit`: how this engine may send records again in the middle of a follow.
+    pub fn open(&mut self, ask: &Ask, habit: Option<Habit>) -> Logs {
         self.note_cut();
         let logs = self.window.open(ask);
         if !self.joiner.is_open() {
             let parts = if ask.engine == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
             self.joiner = LineJoiner::new(parts, wire::LINE);
         }
-        self.repeats = repeats.then(Default::default);
+        self.repeats = habit.map(both);
         self.lines_are_old = true;
         logs
     }
 
     /// The engine begins new log files: it may skip lines in the middle of the present session, or send some again.
-    pub fn log_is_rotated(&mut self, repeats: bool) {
-        if repeats {
-            self.repeats.get_or_insert_default();
-        }
+    pub fn log_is_rotated(&mut self, habit: Option<Habit>) {
+        self.repeats = self.repeats.take().or(habit.map(both));
         self.window.count();
     }
 
@@ -197,6 +195,11 @@ impl Reader {
     }
 }
 
+/// Of both channels.
+fn both(habit: Habit) -> Box<[Repeats; 2]> {
+    Box::new([Repeats::new(habit), Repeats::new(habit)])
+}
+
 /// Decides about whole lines.
 struct Judge<'a> {
     window: &'a mut Window,
@@ -235,7 +238,7 @@ mod tests {
     /// for a part that goes on.
     fn session(reader: &mut Reader, log: &[(Channel, u8, Option<&str>)]) -> Vec<String> {
         let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Docker);
-        reader.open(&Ask { id, follow: true, until: None, engine, size: 64 }, false);
+        reader.open(&Ask { id, follow: true, until: None, engine, size: 64 }, None);
         let part = [b'x'; wire::PART];
         let mut lines = Vec::new();
         for &(channel, second, text) in log {
@@ -282,7 +285,7 @@ mod tests {
         let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Docker);
         let mut gaps = 0;
         for _ in 0..20 {
-            reader.open(&Ask { id, follow: false, until: None, engine, size: 64 }, false);
+            reader.open(&Ask { id, follow: false, until: None, engine, size: 64 }, None);
             let whole = log[2..6].iter().all(|&(channel, second, text)| {
                 let raw = format!("2026-11-23T20:16:{second:02}.000000000Z");
                 let text = text.unwrap_or_default().as_bytes();

@@ -1,7 +1,6 @@
-//! Docker before 23 sends records again after its log file was rotated (W-97): the new file's beginning, as a rule (42 to
-//! 1,640 of 60,000, measured on 20.10). They come in the middle of a follow, so no window tells them; but within one channel
-//! time stamps rise (W-45), so a record older than the newest is either such a repetition, and then its time is one that was
-//! seen lately, or the clock was set back.
+//! Engines send records again after their log file was rotated. They come in the middle of a follow, so no window tells them; but
+//! within one channel time stamps rise (W-45), so a record that is no newer than the newest is either such a repetition, and then its
+//! time is one that was seen lately, or the clock was set back.
 
 use std::collections::VecDeque;
 
@@ -10,9 +9,20 @@ use docklog_protocol::Timestamp;
 use super::place::fingerprint;
 use crate::limits;
 
+/// How an engine repeats records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// Docker before 23: the beginning of the new file, as a rule (42 to 1,640 of 60,000, measured on 20.10; W-97).
+    Stretches,
+    /// From 23 on: seldom, the first record after some that it skipped (W-96).
+    Single,
+}
+
 /// What a follow has brought lately, on one channel.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Repeats {
+    /// So many times are remembered.
+    memory: usize,
     /// Times of records before the newest, rising, in nanoseconds.
     times: VecDeque<i64>,
     newest: Option<Newest>,
@@ -31,10 +41,19 @@ struct Newest {
 }
 
 impl Repeats {
+    /// Of an engine of this habit.
+    pub fn new(habit: Habit) -> Self {
+        let memory = match habit {
+            Habit::Stretches => limits::RECENT,
+            Habit::Single => 0,
+        };
+        Self { memory, times: VecDeque::new(), newest: None, repeating: None }
+    }
+
     /// True if this record was sent before; `None` if that can't be told, for it is older than all that is remembered: open
     /// the next session, whose window will tell. `part`: its line goes on in the next.
     pub fn is_repeat(&mut self, time: Timestamp, text: &[u8], part: bool) -> Option<bool> {
-        let oldest = self.times.front().filter(|_| self.times.len() == limits::RECENT);
+        let oldest = self.times.front().filter(|_| self.times.len() == self.memory);
         if oldest.is_some_and(|&oldest| time.unix_nanos() < oldest) {
             return None;
         }
@@ -56,9 +75,9 @@ impl Repeats {
         }
         if time < newest.time {
             self.times.clear(); // the clock was set back
-        } else {
+        } else if self.memory > 0 {
             self.times.push_back(newest.time.unix_nanos());
-            if self.times.len() > limits::RECENT {
+            if self.times.len() > self.memory {
                 self.times.pop_front();
             }
         }
@@ -94,13 +113,34 @@ mod tests {
     use super::*;
 
     /// Which of these records (time, text, part) are new.
-    fn new<'a>(records: &[(i64, &'a str, bool)]) -> Vec<(i64, &'a str)> {
-        let mut repeats = Repeats::default();
+    fn new_by<'a>(habit: Habit, records: &[(i64, &'a str, bool)]) -> Vec<(i64, &'a str)> {
+        let mut repeats = Repeats::new(habit);
         let at = |seconds| Timestamp { seconds, nanos: 0 };
         let new = records
             .iter()
             .filter(|(time, text, part)| repeats.is_repeat(at(*time), text.as_bytes(), *part) == Some(false));
         new.map(|&(time, text, _)| (time, text)).collect()
+    }
+
+    fn new<'a>(records: &[(i64, &'a str, bool)]) -> Vec<(i64, &'a str)> {
+        new_by(Habit::Stretches, records)
+    }
+
+    #[test]
+    fn a_single_one_that_comes_again_needs_no_memory() {
+        let log = [
+            (1, "a", false),
+            (5, "b", false),
+            (5, "b", false),
+            (6, "x", true),
+            (6, "x", true),
+            (6, "e", false),
+        ];
+        let once = [(1, "a"), (5, "b"), (6, "x"), (6, "x"), (6, "e")];
+        assert_eq!(new_by(Habit::Single, &log), once);
+        // Another of the time, and a clock that was set back.
+        let log = [(5, "b", false), (5, "c", false), (3, "d", false), (5, "b", false)];
+        assert_eq!(new_by(Habit::Single, &log).len(), 4);
     }
 
     #[test]

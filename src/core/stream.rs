@@ -353,8 +353,8 @@ impl Core {
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
         let size = if stream.rotated_at.is_some() { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
-        let repeats = stream.watch.is_some() && kind == EngineKind::Docker && self.link.repeats_records();
-        let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, repeats);
+        let habit = self.link.habit().filter(|_| stream.watch.is_some());
+        let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, habit);
         if stream.watch.is_some() {
             reader.window_mut().count();
         }
@@ -440,7 +440,7 @@ impl Core {
 
     /// Inspect has answered.
     pub(super) fn inspected(&mut self, id: StreamId, inspected: &Inspected) {
-        let repeats = self.link.kind == EngineKind::Docker && self.link.repeats_records();
+        let habit = self.link.habit();
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         stream.auto_remove = inspected.auto_remove;
@@ -451,7 +451,7 @@ impl Core {
         }
         // The first session was opened before this was known; nothing of it has been read yet.
         if let (Some(reader), Some(_)) = (stream.reader.as_mut(), &stream.watch) {
-            reader.log_is_rotated(repeats);
+            reader.log_is_rotated(habit);
         }
         stream.format = FormatKnown::As(if inspected.tty { Format::Tty } else { Format::Multiplexed });
         if let Opening::AfterLastEnd(started) = stream.opening {

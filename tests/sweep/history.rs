@@ -1,6 +1,7 @@
 //! One history: a log that grows, and a reader of it that is interrupted at will.
 
 use docklog::core::reader::{News, Reader};
+use docklog::core::repeats::Habit;
 use docklog::core::window::{After, Ask, Begin};
 use docklog_protocol::{Channel, ContainerId, EngineKind, Line, Record, Stamp, Tail, Timestamp};
 
@@ -387,7 +388,10 @@ impl History {
         let size = [1, 4, 64][self.chance.below(3) as usize];
         let id = ContainerId::from([1; 32]);
         let ask = Ask { id, follow, until: None, engine: EngineKind::Docker, size };
-        let logs = self.reader.open(&ask, self.traits.repeats);
+        let habit = if self.traits.repeats { Habit::Stretches } else { Habit::Single };
+        // Who doesn't rotate files doesn't repeat, and may stamp lines alike.
+        let habit = (self.traits.repeats || self.traits.skips).then_some(habit);
+        let logs = self.reader.open(&ask, habit);
         self.reader.window_mut().count();
         let from = match logs.tail {
             Tail::All => self.start,
@@ -429,7 +433,7 @@ impl History {
 
     /// What is written now comes at once.
     fn live(&mut self) -> bool {
-        let mut skips = 0;
+        let (mut skips, mut skipped) = (0, false);
         for _ in 0..self.chance.below(60) {
             let at = self.log.len();
             self.write_some(1);
@@ -439,9 +443,12 @@ impl History {
             if self.traits.skips && !self.given.is_empty() && skips < SKIPS && self.chance.percent(4) {
                 self.skip(at);
                 skips += 1;
+                skipped = true;
                 continue;
             }
-            if !self.take(at) {
+            // The first record after some that were skipped may come twice; a part can't be told from more of its line.
+            let twice = std::mem::take(&mut skipped) && !self.log[at].part && self.chance.percent(30);
+            if !self.take(at) || twice && !self.take(at) {
                 return true;
             }
             if self.chance.percent(self.traits.cuts) {

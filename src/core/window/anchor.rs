@@ -2,7 +2,7 @@
 
 use docklog_protocol::Timestamp;
 
-use super::holes::{End, Found, Holes};
+use super::holes::{End, Found, Holes, Pauses};
 use super::judge::is_same;
 use super::{Gap, Verdict, Window};
 use crate::core::place::{LastLine, Place};
@@ -27,14 +27,14 @@ pub(super) struct Anchor {
     innocent: Option<i64>,
     /// Where lines may be missing: of each channel, and of both together.
     holes: [Holes; 2],
-    both: Holes,
+    both: Pauses,
 }
 
 impl Anchor {
     fn at(place: &Place) -> Option<Self> {
         let (half, line) = place.last()?;
         let holes = [0, 1].map(|half: usize| Holes::after(place.halves[half].mark));
-        let both = Holes::behind(line.time);
+        let both = Pauses::behind(line.time);
         let (delivered, records, innocent) = (0, 0, None);
         let (since, torn, passed_over, gone) = (None, false, false, false);
         Some(Self { half, line, delivered, records, since, torn, passed_over, gone, innocent, holes, both })
@@ -66,7 +66,8 @@ impl Anchor {
     /// Another session begins.
     pub(super) fn begin_session(&mut self) {
         (self.since, self.torn, self.passed_over) = (None, false, false);
-        self.holes.iter_mut().chain([&mut self.both]).for_each(Holes::begin_session);
+        self.holes.iter_mut().for_each(Holes::begin_session);
+        self.both.begin_session();
     }
 }
 
@@ -128,7 +129,9 @@ impl Window {
             _ if anchor.since.is_some() => End::Follows,
             _ => End::Unknown,
         };
-        let behind = anchor.since.is_some() || anchor.gone && self.asked.is_none();
+        // What bears the time of the session's first record, or an older one, may have begun before that, and be torn.
+        let torn = self.first.is_none_or(|first| line.time <= first);
+        let behind = !torn && (anchor.since.is_some() || anchor.gone && self.asked.is_none());
         let found = holes.find(time, behind, end);
         if found == Found::Delivered {
             return Verdict::Replay;

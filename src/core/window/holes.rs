@@ -21,8 +21,6 @@ struct Hole {
 }
 
 impl Hole {
-    const NONE: Self = Self::between(0, 0);
-
     const fn between(from: i64, to: i64) -> Self {
         Self { from, to, filled: from, begun: false, shown: i64::MAX }
     }
@@ -60,18 +58,38 @@ pub(super) enum End {
     Unknown,
 }
 
-/// Of one channel, or of both, since the anchor.
-#[derive(Clone, Copy, Debug)]
+/// The longest pauses, the longest first. A log that pauses seldom has few.
+#[derive(Clone, Debug, Default)]
+struct Longest(Vec<Hole>);
+
+impl Longest {
+    fn insert(&mut self, hole: Hole) {
+        if self.0.len() == limits::HOLES {
+            if self.0.last().is_some_and(|last| hole.length() <= last.length()) {
+                return;
+            }
+            self.0.pop();
+        }
+        let at = self.0.partition_point(|other| other.length() >= hole.length());
+        self.0.insert(at, hole);
+    }
+
+    fn begin_session(&mut self) {
+        self.0.iter_mut().for_each(|hole| (hole.begun, hole.shown) = (false, i64::MAX));
+    }
+}
+
+/// Of one channel, since the anchor.
+#[derive(Clone, Debug)]
 pub(super) struct Holes {
     /// The latest time of a line that was delivered; and whether that line has come by in the present session.
     newest: i64,
     passed: bool,
     /// It stands behind the anchor.
     fresh: bool,
-    /// A line was older than that: of one channel, the clock was set back.
+    /// A line was older than that: the clock was set back.
     back: bool,
-    /// The longest first.
-    longest: [Hole; limits::HOLES],
+    longest: Longest,
 }
 
 impl Holes {
@@ -82,16 +100,7 @@ impl Holes {
             Mark::Beginning | Mark::Origin(_) => i64::MIN,
             Mark::At(line) => line.time.unix_nanos(),
         };
-        Self::since(newest)
-    }
-
-    /// Of both channels together, behind the anchor: what was delivered before stands before it, though it may be younger.
-    pub(super) fn behind(anchor: Timestamp) -> Self {
-        Self::since(anchor.unix_nanos())
-    }
-
-    const fn since(newest: i64) -> Self {
-        Self { newest, passed: false, fresh: false, back: false, longest: [Hole::NONE; limits::HOLES] }
+        Self { newest, passed: false, fresh: false, back: false, longest: Longest::default() }
     }
 
     /// A line of this time was delivered.
@@ -100,24 +109,17 @@ impl Holes {
         if time < self.newest {
             return self.shorten(time);
         }
-        let hole = Hole::between(std::mem::replace(&mut self.newest, time), time);
-        if hole.length() <= self.longest[limits::HOLES - 1].length() {
-            return;
-        }
-        if let Some(at) = self.longest.iter().position(|other| hole.length() > other.length()) {
-            self.longest[at..].rotate_right(1);
-            self.longest[at] = hole;
-        }
+        self.longest.insert(Hole::between(std::mem::replace(&mut self.newest, time), time));
     }
 
-    /// The clock was set back, or (of both channels) the other's stamp is younger.
+    /// The clock was set back.
     fn shorten(&mut self, time: i64) {
         self.back = true;
-        for hole in self.longest.iter_mut().filter(|hole| hole.has(time)) {
+        for hole in self.longest.0.iter_mut().filter(|hole| hole.has(time)) {
             let (before, after) = (Hole::between(hole.from, time), Hole::between(time, hole.to));
             *hole = if before.length() > after.length() { before } else { after };
         }
-        self.longest.sort_unstable_by_key(|hole| std::cmp::Reverse(hole.length()));
+        self.longest.0.sort_unstable_by_key(|hole| std::cmp::Reverse(hole.length()));
     }
 
     /// Times may have left out what was skipped.
@@ -128,29 +130,25 @@ impl Holes {
     /// Another session begins.
     pub(super) fn begin_session(&mut self) {
         self.passed = false;
-        self.longest.iter_mut().for_each(|hole| (hole.begun, hole.shown) = (false, i64::MAX));
+        self.longest.begin_session();
     }
 
     /// The log holds a line of this time.
     pub(super) fn pass(&mut self, time: i64) {
         self.passed |= time == self.newest;
-        for hole in &mut self.longest {
-            hole.begun |= time == hole.from;
-            if !hole.begun && hole.has(time) {
-                hole.shown = hole.shown.min(time);
-            }
-        }
+        self.longest.0.iter_mut().for_each(|hole| hole.begun |= time == hole.from);
     }
 
-    /// What of a channel's line before the last line delivered follows from its time. `behind`: it stands behind the anchor.
+    /// What of a channel's line before the last line delivered follows from its time. `behind`: it stands behind the anchor, and is
+    /// whole.
     pub(super) fn find(&mut self, time: i64, behind: bool, end: End) -> Found {
         let newer = time > self.newest && end != End::OfThis;
         // Time alone doesn't tell: the clock may have been set back in what was skipped.
-        if newer && (self.passed || end == End::Follows && !self.fresh) {
+        if newer && (self.passed || behind && end == End::Follows && !self.fresh) {
             (self.newest, self.passed) = (time, true);
             return Found::AtEnd;
         }
-        let Some(hole) = self.longest.iter_mut().find(|hole| hole.has(time)) else {
+        let Some(hole) = self.longest.0.iter_mut().find(|hole| hole.has(time)) else {
             return if newer { Found::Perhaps } else { Found::Delivered };
         };
         if !behind && !hole.begun {
@@ -160,11 +158,55 @@ impl Holes {
         hole.filled = time;
         Found::Missing
     }
+}
+
+/// Pauses of both channels together, behind the anchor: what was delivered before stands before it, though it may be younger. A line
+/// that is older than one before it (a long one bears the time of its beginning) tells nothing of where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Pauses {
+    /// The latest time of a line that was delivered; and of one that has come by in the present session.
+    newest: i64,
+    latest: i64,
+    longest: Longest,
+}
+
+impl Pauses {
+    /// Of lines that are delivered behind an anchor of this time.
+    pub(super) fn behind(anchor: Timestamp) -> Self {
+        Self { newest: anchor.unix_nanos(), latest: i64::MIN, longest: Longest::default() }
+    }
+
+    /// A line of this time was delivered.
+    pub(super) fn delivered(&mut self, time: i64) {
+        if time > self.newest {
+            self.longest.insert(Hole::between(std::mem::replace(&mut self.newest, time), time));
+        }
+    }
+
+    /// Another session begins.
+    pub(super) fn begin_session(&mut self) {
+        self.latest = i64::MIN;
+        self.longest.begin_session();
+    }
+
+    /// The log holds a line of this time.
+    pub(super) fn pass(&mut self, time: i64) {
+        if time < self.latest {
+            return;
+        }
+        self.latest = time;
+        for hole in &mut self.longest.0 {
+            hole.begun |= time == hole.from;
+            if !hole.begun && hole.has(time) {
+                hole.shown = hole.shown.min(time);
+            }
+        }
+    }
 
     /// Where lines may be missing that nothing can bring any more, for the line before isn't in the log. Pauses up to this length
     /// hide nothing.
     pub(super) fn unproven(&self, innocent: i64) -> Option<Gap> {
-        let long = || self.longest.iter().filter(|hole| !hole.begun && hole.length() > innocent);
+        let long = || self.longest.0.iter().filter(|hole| !hole.begun && hole.length() > innocent);
         let from = long().map(|hole| hole.from).min()?;
         let to = long().map(|hole| hole.to.min(hole.shown)).max()?;
         Some(Gap { from: Timestamp::from_unix_nanos(from), to: Timestamp::from_unix_nanos(to) })
@@ -174,9 +216,14 @@ impl Holes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::place::LastLine;
+
+    fn at(time: i64) -> Mark {
+        Mark::At(LastLine { time: Timestamp::from_unix_nanos(time), lines: 1, print: None, ended: true })
+    }
 
     fn delivered(times: &[i64]) -> Holes {
-        let mut holes = Holes::since(times[0]);
+        let mut holes = Holes::after(at(times[0]));
         times[1..].iter().for_each(|&time| holes.delivered(time));
         holes
     }
@@ -232,14 +279,15 @@ mod tests {
     #[test]
     fn the_longest_are_kept() {
         let (mut times, mut inside) = (vec![0], Vec::new());
-        for pause in [5, 100, 7, 300, 9, 200, 3, 150, 8] {
+        let (long, short) = (100..100 + limits::HOLES as i64, 3..50);
+        for pause in long.clone().zip(short).flat_map(|(long, short)| [short, long, 2]) {
             let last = times[times.len() - 1];
             inside.push((pause, last + 1));
             times.push(last + pause);
         }
         let mut holes = delivered(&times);
         inside.retain(|(_, time)| holes.find(*time, true, End::OfThis) == Found::Missing);
-        assert_eq!(inside.iter().map(|hole| hole.0).collect::<Vec<_>>(), [100, 300, 200, 150]);
+        assert_eq!(inside.iter().map(|hole| hole.0).collect::<Vec<_>>(), long.collect::<Vec<_>>());
     }
 
     #[test]
@@ -248,12 +296,23 @@ mod tests {
             Some(Gap { from: Timestamp::from_unix_nanos(from), to: Timestamp::from_unix_nanos(to) })
         };
         // A hole of 60, one of 40, others of 10.
-        let mut holes = delivered(&[0, 10, 20, 80, 90, 100, 140, 150]);
+        let mut holes = Pauses::behind(Timestamp::from_unix_nanos(0));
+        [10, 20, 80, 90, 100, 140, 150].into_iter().for_each(|time| holes.delivered(time));
         assert_eq!(holes.unproven(50), gap(20, 80));
         assert_eq!(holes.unproven(39), gap(20, 140));
         assert_eq!(holes.unproven(60), None);
         // The log begins in the midst of it.
         [50, 60, 80, 90, 100].into_iter().for_each(|time| holes.pass(time));
         assert_eq!(holes.unproven(30), gap(20, 50));
+    }
+
+    #[test]
+    fn a_line_that_is_older_than_one_before_it_proves_nothing() {
+        let gap = Gap { from: Timestamp::from_unix_nanos(10), to: Timestamp::from_unix_nanos(100) };
+        let mut pauses = Pauses::behind(Timestamp::from_unix_nanos(0));
+        // The one of time 20 is long: it began before what was skipped, and ended behind it.
+        [10, 100, 20, 110].into_iter().for_each(|time| pauses.delivered(time));
+        [105, 20, 110].into_iter().for_each(|time| pauses.pass(time));
+        assert_eq!(pauses.unproven(50), Some(gap));
     }
 }

@@ -104,7 +104,8 @@ pub struct Quirks {
     pub rotation_repeats: bool,
     /// A follow that is still in a file when the next but one is begun stays there for good (20.10).
     pub rotation_stops_the_slow: bool,
-    /// A follow that comes to the end of its file goes on with the newest, and leaves out those between (23.0 and later).
+    /// A follow that comes to the end of its file goes on with the newest, and leaves out those between; the first message after that
+    /// may come twice (23.0 and later).
     pub rotation_outruns_the_slow: bool,
     /// A truncation leaves follows deaf, those of before and those of later, until the file is rotated or opened anew
     /// (23.0 and later).

@@ -198,6 +198,9 @@ impl Reader {
             if quirks.rotation_outruns_the_slow {
                 self.file = log.newest();
                 self.at = log.newest_start();
+                let whole = log.record(self.at).is_some_and(|record| record.text.ends_with(b"\n"));
+                let again = behind > 1 && whole && repeats(&container.id, self.file).is_some();
+                self.goes_back = again.then_some((self.at + 1, self.at));
             } else if quirks.rotation_repeats {
                 self.goes_back = repeats(&container.id, self.file).map(|count| (end + count, end));
             }

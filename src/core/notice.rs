@@ -53,6 +53,8 @@ pub enum Notice {
     Forbidden { name: String, message: String },
     /// Reading its log has failed repeatedly, and is tried on.
     LogTrouble { name: String, detail: String },
+    /// The engine hangs when it is asked for the end of its log, and nothing of it was read yet.
+    NoEnd { name: String },
     /// The engine has deleted, or skipped, what wasn't read yet.
     Gap { name: String },
     /// Where a stream stood can't be found any more: its log was truncated, replaced or damaged.
@@ -82,6 +84,12 @@ impl Notice {
         }
     }
 }
+
+const NO_END: &str =
+    "the engine doesn't answer for the end of its log (was it truncated?): going on with what is new";
+const GAP: &str = "lines are missing: the engine deleted or skipped them before they could be read (the output says where; a larger max-size or max-file of its log driver helps)";
+const PLACE_LOST: &str =
+    "the last line read is not in its log any more (truncated? replaced?): going on with what is newer";
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,14 +137,9 @@ impl fmt::Display for Notice {
             Self::LogTrouble { name, detail } => {
                 write!(f, "{name}: the engine can't give its log: {detail}; asking again, ever more slowly")
             }
-            Self::Gap { name } => write!(
-                f,
-                "{name}: lines are missing: the engine deleted or skipped them before they could be read (the output says where; a larger max-size or max-file of its log driver helps)"
-            ),
-            Self::PlaceLost { name } => write!(
-                f,
-                "{name}: the last line read is not in its log any more (truncated? replaced?): going on with what is newer"
-            ),
+            Self::NoEnd { name } => write!(f, "{name}: {NO_END}"),
+            Self::Gap { name } => write!(f, "{name}: {GAP}"),
+            Self::PlaceLost { name } => write!(f, "{name}: {PLACE_LOST}"),
             Self::TooMany { name, limit } => {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }

@@ -30,6 +30,8 @@ pub struct Reader {
     joiner: LineJoiner,
     /// For engines that send records again: boxed, for most don't.
     repeats: Option<Box<[Repeats; 2]>>,
+    /// The present session follows.
+    follows: bool,
     /// The open lines are those of the session before: they come again, if anything comes.
     lines_are_old: bool,
 }
@@ -47,7 +49,7 @@ impl Reader {
 
     fn at(window: Window) -> Self {
         let joiner = LineJoiner::new(Parts::Docker, wire::LINE);
-        Self { window, joiner, repeats: None, lines_are_old: false }
+        Self { window, joiner, repeats: None, follows: false, lines_are_old: false }
     }
 
     /// The request for the next session. `habit`: how this engine may send records again in the middle of a follow.
@@ -58,14 +60,16 @@ impl Reader {
             let parts = if ask.engine == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
             self.joiner = LineJoiner::new(parts, wire::LINE);
         }
-        self.repeats = habit.map(both);
+        // What doesn't follow is a view of the files as they are.
+        self.repeats = habit.filter(|_| logs.follow).map(both);
+        self.follows = logs.follow;
         self.lines_are_old = true;
         logs
     }
 
     /// The engine begins new log files: it may skip lines in the middle of the present session, or send some again.
     pub fn log_is_rotated(&mut self, habit: Option<Habit>) {
-        self.repeats = self.repeats.take().or(habit.map(both));
+        self.repeats = self.repeats.take().or(habit.filter(|_| self.follows).map(both));
         self.window.count();
     }
 
@@ -79,7 +83,10 @@ impl Reader {
                     return true;
                 }
                 Some(false) => {}
-                None => return false,
+                None => {
+                    self.window.look(); // another follow might bring the same
+                    return false;
+                }
             }
         }
         let before = Ended::Before(self.window.last_of(record.channel));
@@ -164,9 +171,9 @@ impl Reader {
         self.window.complete()
     }
 
-    /// A session that follows has kept silent for a while.
-    pub fn silent(&mut self) -> After {
-        self.window.silent()
+    /// A session has kept silent for a while, since this moment.
+    pub fn silent(&mut self, since: Timestamp) -> After {
+        self.window.silent(since)
     }
 
     /// Where the session stands in the log.

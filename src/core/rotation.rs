@@ -10,7 +10,9 @@ use std::time::Duration;
 use docklog_protocol::Timestamp;
 
 use super::Core;
-use super::exchange::StreamId;
+use super::exchange::{Command, End, Exchange, StreamId};
+use super::notice::Notice;
+use super::reader::Reader;
 use super::timers::Timer;
 use super::window::After;
 use crate::limits;
@@ -20,35 +22,62 @@ impl Core {
     pub(super) fn expect_place(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get(id) else { return };
         let stream = &container.stream;
-        if stream.reader.as_ref().is_some_and(|reader| reader.window().is_searching()) {
+        let Some(window) = stream.reader.as_ref().map(Reader::window) else { return };
+        let patience = match (window.is_searching(), window.may_hang()) {
+            (false, false) => return self.is_live(id),
+            _ if stream.follow => limits::HISTORY_COMES,
             // One that doesn't follow has an end of its own, unless it has nothing to say.
-            let patience = if stream.follow { limits::HISTORY_COMES } else { limits::PLACE };
-            self.timers.set(Timer::Place(id), self.now.mono.after(patience));
-        } else {
-            self.is_live(id);
-        }
+            (_, false) => limits::PLACE,
+            (_, true) => limits::ANSWER,
+        };
+        self.timers.set(Timer::Place(id), self.now.mono.after(patience));
     }
 
     /// The session has had time to show where it stands. Has it?
     pub(super) fn place_is_due(&mut self, id: StreamId) {
-        let now = self.now.mono;
-        let Some(container) = self.catalogue.get(id) else { return };
-        let stream = &container.stream;
+        let (now, may_read) = (self.now, self.permit(id) > 0);
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        let stream = &mut container.stream;
         if !stream.follow && stream.spoke {
-            return;
+            return self.end_is_due(id, may_read);
         }
         // What comes later than that is no history: the container writes.
-        let may_be_history = now.since(stream.head_at) < limits::PLACE;
-        let speaks = stream.spoke && may_be_history && now.since(stream.heard_at) < limits::HISTORY_COMES;
-        if speaks || self.permit(id) == 0 {
-            return self.timers.set(Timer::Place(id), now.after(limits::HISTORY_COMES)); // it is on its way
+        let may_be_history = now.mono.since(stream.head_at) < limits::PLACE;
+        let speaks =
+            stream.spoke && may_be_history && now.mono.since(stream.heard_at) < limits::HISTORY_COMES;
+        if speaks || !may_read {
+            // It is on its way.
+            return self.timers.set(Timer::Place(id), now.mono.after(limits::HISTORY_COMES));
         }
         self.tell_gap(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        match container.stream.reader.as_mut().map(super::reader::Reader::silent) {
-            Some(After::Again) => self.reopen(id),
-            Some(After::Fine) | None => self.is_live(id),
+        let stream = &mut container.stream;
+        let since = earlier(now.wall, now.mono.since(stream.head_at));
+        let Some(reader) = stream.reader.as_mut() else { return self.is_live(id) };
+        let knew = reader.window().tail_hangs() || reader.window().has_delivered();
+        let after = reader.silent(since);
+        stream.short_lease |= reader.window().tail_hangs();
+        if reader.window().tail_hangs() && !knew {
+            self.tell(id, |name| Notice::NoEnd { name });
         }
+        match after {
+            After::Again => self.reopen(id),
+            After::Fine => self.is_live(id),
+        }
+    }
+
+    /// A session that doesn't follow has brought something, and hasn't ended: does it go on?
+    fn end_is_due(&mut self, id: StreamId, may_read: bool) {
+        let now = self.now.mono;
+        let Some(container) = self.catalogue.get_mut(id) else { return };
+        if !may_read {
+            container.stream.heard_at = now; // it waits for us
+        }
+        if now.since(container.stream.heard_at) < limits::ANSWER {
+            return self.timers.set(Timer::Place(id), now.after(limits::ANSWER));
+        }
+        self.commands.push_back(Command::Close(Exchange::Logs(id)));
+        self.session_ended(id, End::Late);
     }
 
     /// The session has shown where it stands: from now on it brings the present.
@@ -57,8 +86,11 @@ impl Core {
         let now = self.now;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        if std::mem::replace(&mut stream.live, true) || !stream.follow {
+        if std::mem::replace(&mut stream.live, true) {
             return;
+        }
+        if !stream.follow {
+            return self.timers.set(Timer::Place(id), now.mono.after(limits::ANSWER));
         }
         (stream.live_at, stream.cut_short) = (now.mono, false);
         if let Some(closed) = stream.rotated_at.take() {
@@ -83,12 +115,8 @@ impl Core {
     /// Its lease is over.
     pub(super) fn lease_is_over(&mut self, id: StreamId) {
         let Some(container) = self.catalogue.get(id) else { return };
-        // All of a line that is on its way would have to come again, and might be cut again: for ever, if it takes longer than a lease.
-        let stream = &container.stream;
-        let comes = self.now.mono.since(stream.heard_at) < limits::HISTORY_COMES;
-        let in_a_line = comes && stream.reader.as_ref().is_some_and(super::reader::Reader::is_open);
-        if !container.running || in_a_line || self.permit(id) == 0 {
-            // Its container has ended, and it is about to; or what it has to say waits for memory.
+        if !container.running || container.stream.is_amid(self.now.mono) || self.permit(id) == 0 {
+            // Its container has ended, and it is about to; or what it has to say is on its way, or waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
         }
         self.rotate(id);
@@ -110,8 +138,13 @@ impl Core {
 
     /// Rotates every stream that follows.
     pub(super) fn rotate_all(&mut self) {
+        let now = self.now.mono;
         for id in self.catalogue.streams() {
-            self.rotate(id);
+            if self.catalogue.get(id).is_some_and(|container| container.stream.is_amid(now)) {
+                self.timers.set(Timer::Lease(id), now.after(limits::HISTORY_COMES));
+            } else {
+                self.rotate(id);
+            }
         }
     }
 
@@ -148,7 +181,8 @@ impl Core {
             .iter()
             .filter(|(_, container)| {
                 let stream = &container.stream;
-                stream.is_following() && stream.live && now.since(stream.live_at) >= limits::TURN
+                let had_its_turn = stream.live && now.since(stream.live_at) >= limits::TURN;
+                stream.is_following() && had_its_turn && !stream.is_amid(now)
             })
             .map(|(id, container)| (container.stream.heard_at, id))
             .collect();

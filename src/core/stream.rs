@@ -233,6 +233,13 @@ impl Stream {
         self.live && self.follow
     }
 
+    /// True while something is on its way that would have to come again, all of it, if the session were closed now: a long line, or
+    /// what was delivered before. If that takes longer than a session may last, it would never end.
+    pub(super) fn is_amid(&self, now: Mono) -> bool {
+        let open = self.reader.as_ref().is_some_and(Reader::is_open);
+        now.since(self.heard_at) < limits::HISTORY_COMES && (open || self.spoke && !self.progress)
+    }
+
     /// What comes is not the present any more.
     fn end_life(&mut self, now: Mono) {
         if self.is_current() {

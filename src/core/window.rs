@@ -15,6 +15,7 @@
 mod anchor;
 mod holes;
 mod judge;
+mod silence;
 
 use docklog_protocol::{Channel, ContainerId, EngineKind, Logs, Tail, Timestamp};
 
@@ -166,6 +167,8 @@ pub struct Window {
     checked: bool,
     /// The engine doesn't answer a request for the log's end: it is asked for what is new, which it must search for.
     tail_hangs: bool,
+    /// A silent session of a stream that has delivered nothing was looked into, once.
+    looked: bool,
     /// Lines are counted from an anchor on; and the present session is compared with that count.
     audited: bool,
     /// Boxed, for it exists only where the engine begins new files.
@@ -177,6 +180,7 @@ pub struct Window {
     /// session soon has shown where it stands, and lasts for long.
     resumed: Option<Box<Place>>,
     search: Search,
+    follows: bool,
     /// Records asked for; `None`: the whole log.
     asked: Option<u64>,
     records: u64,
@@ -229,6 +233,8 @@ impl Window {
             checking: false,
             checked: false,
             tail_hangs: false,
+            looked: false,
+            follows: false,
             audited: false,
             anchor: None,
             auditing: false,
@@ -261,7 +267,8 @@ impl Window {
     /// The request for the next session, and the start of its judgement.
     pub fn open(&mut self, ask: &Ask) -> Logs {
         // Once a look has found it, a silent follow is taken for what it is, once: else it may be deaf (W-98).
-        self.checked = std::mem::take(&mut self.checking) && self.found;
+        let has_found = std::mem::take(&mut self.checking) && self.found;
+        self.checked = has_found || self.checked && self.larger.is_some();
         self.resumed = (self.place != NOTHING).then(|| Box::new(self.place));
         self.seen = [Seen::default(); 2];
         (self.records, self.reached, self.found) = (0, false, false);
@@ -276,7 +283,7 @@ impl Window {
         self.begun = true;
         self.checking = self.check;
         let follow = ask.follow && search != Search::Newest && !self.checking;
-        self.search = search;
+        (self.search, self.follows) = (search, follow);
         self.asked = match tail {
             Tail::All => None,
             Tail::Last(size) => Some(size),
@@ -304,6 +311,7 @@ impl Window {
                 (Search::Nothing, tail, since)
             }
             _ if podman => (Search::Time, Tail::All, self.place.earliest()),
+            _ if self.tail_hangs => (Search::Moment, Tail::All, self.place.earliest()),
             Begin::Now(_) | Begin::Restart(_) | Begin::History { .. } => {
                 (Search::Moment, self.suffix(ask.size), None)
             }
@@ -339,7 +347,7 @@ impl Window {
 
     /// True if it would be no surprise to get nothing from this session.
     pub fn may_be_empty(&self) -> bool {
-        matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
+        self.checking || matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
     }
 
     /// The number that the session's last record of this channel has; 0: it had none.
@@ -439,6 +447,9 @@ impl Window {
 
     /// The session's response is complete: was it what it should be?
     pub fn complete(&mut self) -> After {
+        if matches!(self.search, Search::Nothing | Search::Moment) {
+            self.check = false; // it was only a look whether the engine answers
+        }
         match self.search {
             Search::Newest => {
                 if let (None, Some(time)) = (self.place.last, self.first) {
@@ -474,32 +485,6 @@ impl Window {
             }
             _ => After::Fine,
         }
-    }
-
-    /// The container has started anew, and with it the engine's view of its log.
-    pub fn begin_run(&mut self) {
-        self.tail_hangs = false;
-    }
-
-    /// A session has kept silent for a while, or brought nothing that we know.
-    pub fn silent(&mut self) -> After {
-        if self.search == Search::Line && self.found && self.auditing {
-            self.grow();
-            return After::Again;
-        }
-        if self.search != Search::Line || !self.is_searching() {
-            return After::Fine;
-        }
-        if self.checked {
-            return After::Fine;
-        }
-        if self.checking && self.records == 0 {
-            // Docker from 23 on never answers `tail` once the log was truncated, and burns a core as long as it is asked.
-            (self.tail_hangs, self.check, self.larger) = (true, false, None);
-        } else {
-            (self.check, self.larger) = (true, Some(self.asked));
-        }
-        After::Again
     }
 
     /// The last line isn't in the log any more, and nothing has come since.

@@ -424,7 +424,7 @@ impl History {
             self.reader.window_mut().was_empty();
         }
         let look = self.reader.window().is_searching() || self.chance.percent(20);
-        if look && self.reader.silent() == After::Again {
+        if look && self.reader.silent(Timestamp::from_unix_nanos(self.clock)) == After::Again {
             self.reader.cut();
             return true;
         }

@@ -31,16 +31,25 @@ pub(super) struct Brought {
     at: Mono,
     records: u32,
     bytes: u64,
+    /// The turn before had found the socket full: what the engine held back meanwhile comes in this one.
+    before: bool,
 }
 
 impl Brought {
-    /// A record of so many bytes has come. True if the socket was all but full of it and those before (W-84).
+    /// A record of so many bytes has come. True if the engine had to wait for us before it could send it: the socket was all but full
+    /// (W-84) of it and those before, or when we read last.
     pub(super) fn fills(&mut self, at: Mono, bytes: u64) -> bool {
         if at != self.at {
-            *self = Self { at, ..Self::default() };
+            *self = Self { at, before: self.is_full(), ..Self::default() };
         }
         (self.records, self.bytes) = (self.records.saturating_add(1), self.bytes.saturating_add(bytes));
-        self.records >= limits::SOCKET_CHUNKS * 9 / 10 || self.bytes >= limits::SOCKET_BYTES as u64 * 9 / 10
+        self.before || self.is_full()
+    }
+
+    /// More than a turn reads may have been there.
+    fn is_full(self) -> bool {
+        let bytes = limits::SOCKET_BYTES.min(limits::READ_PER_TURN) as u64;
+        self.records >= limits::SOCKET_CHUNKS * 9 / 10 || self.bytes >= bytes * 9 / 10
     }
 }
 
@@ -67,11 +76,14 @@ mod tests {
     #[test]
     fn a_turn_tells_that_the_socket_was_full() {
         let mut brought = Brought::default();
-        let mut small = |at: u64| (0..240).map(|_| brought.fills(Mono(at), 100)).collect::<Vec<_>>();
-        assert!(small(1).iter().all(|full| !full));
-        assert!(small(2).iter().all(|full| !full), "another turn");
-        assert!(small(2)[20..].iter().all(|&full| full), "the same");
-        let mut large = |at: u64| (0..12).map(|_| brought.fills(Mono(at), 16_384)).collect::<Vec<_>>();
-        assert_eq!(large(3).iter().position(|&full| full), Some(10));
+        let mut all = |at: u64, records: usize, bytes: u64| {
+            (0..records).map(|_| brought.fills(Mono(at), bytes)).collect::<Vec<_>>()
+        };
+        assert!(all(1, 240, 100).iter().all(|full| !full));
+        assert!(all(2, 240, 100).iter().all(|full| !full), "another turn");
+        assert!(all(2, 240, 100)[20..].iter().all(|&full| full), "the same");
+        assert_eq!(all(3, 1, 100), [true], "what the engine held back until then");
+        assert_eq!(all(4, 1, 100), [false]);
+        assert_eq!(all(5, 4, 16_384), [false, false, false, true]);
     }
 }

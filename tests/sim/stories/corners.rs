@@ -79,19 +79,6 @@ fn what_was_skipped_shortly_before_the_end_comes_late_or_is_told() {
 }
 
 #[test]
-fn a_line_that_takes_longer_than_a_lease_arrives() {
-    let knobs = Knobs { socket_limit: 1_000, delay: 100 * MS, ..Knobs::calm() };
-    let mut story = Story::new(1, Dialect::Docker28, knobs).args(&["--tail", "all", "--rotate-every", "2s"]);
-    story.machine.run(plain("c"));
-    writes(&mut story.machine, "c", 100, 20_000, 500);
-    story.machine.at(3_000, "a long line", |m| {
-        m.write("c", Channel::Stderr, &vec![b'y'; 3 << 20]);
-        m.write("c", Channel::Stderr, b" end\n");
-    });
-    story.run_for(120_000).assert_all();
-}
-
-#[test]
 fn from_now_on_means_that_after_a_part_of_a_line_too() {
     let mut story = Story::calm(Dialect::Docker28).args(&[]);
     story.machine.run(plain("c"));

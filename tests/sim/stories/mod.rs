@@ -10,6 +10,7 @@ mod hostile;
 mod idle;
 mod lines;
 mod outlets;
+mod progress;
 mod rotation;
 mod selection;
 mod service;

@@ -171,7 +171,7 @@ impl Reader {
         self.window.complete()
     }
 
-    /// A session has kept silent for a while, since this moment.
+    /// A session has kept silent for a while, see [`Window::silent`].
     pub fn silent(&mut self, since: Timestamp) -> After {
         self.window.silent(since)
     }

@@ -52,7 +52,7 @@ impl Core {
         self.tell_gap(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        let since = earlier(now.wall, now.mono.since(stream.head_at));
+        let since = earlier(now.wall, now.mono.since(stream.head_at) + limits::PLACE);
         let Some(reader) = stream.reader.as_mut() else { return self.is_live(id) };
         let knew = reader.window().tail_hangs() || reader.window().has_delivered();
         let after = reader.silent(since);

@@ -7,7 +7,7 @@ use super::{After, Begin, Search, Window};
 use crate::core::place::{Mark, Place};
 
 impl Window {
-    /// A session has kept silent for a while, or brought nothing that we know. `since`: its beginning.
+    /// A session has kept silent for a while, or brought nothing that we know. `since`: before it, and the one before it, began.
     pub fn silent(&mut self, since: Timestamp) -> After {
         if self.may_hang() {
             return self.silent_without_place(since);
@@ -45,14 +45,14 @@ impl Window {
     }
 
     fn silent_without_place(&mut self, since: Timestamp) -> After {
-        if matches!(self.begin, Begin::First | Begin::History { .. }) && self.place == Place::default() {
-            self.place = Place::beginning(Mark::Origin(since)); // should it hang, what is older can't be told from what was asked for
-        }
         if self.follows {
             (self.looked, self.check) = (true, true);
             return After::Again;
         }
         (self.tail_hangs, self.check, self.larger) = (true, false, None);
+        if matches!(self.begin, Begin::First | Begin::History { .. }) {
+            self.place = Place::beginning(Mark::Origin(since)); // how many of the older ones are the last few can't be told
+        }
         if let Mark::Origin(origin) = self.place.halves[0].mark {
             self.begin = Begin::Restart(origin);
         }

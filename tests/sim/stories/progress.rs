@@ -70,7 +70,7 @@ fn a_log_that_was_truncated_before_us_is_heard() {
             story.machine.truncate("c");
             story.machine.lines("c", 50, 5);
         });
-        assert!((100..=105).contains(&lines), "{args:?}: {lines}");
+        assert!((100..=150).contains(&lines), "{args:?}: {lines}"); // for --tail: those of some seconds before, too
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In scope: the bytes of six GET requests, and everything in their answers: HTTP/1.1 heads and body framing,
 //! multiplexed and TTY log streams with time stamps, lines joined from parts, container lists, events, errors; as
-//! Docker 20.10 to 29 and Podman speak them. Out of scope: sockets, clocks, retries, attach and anything that changes a
+//! Docker 20.10 to 28 and Podman speak them. Out of scope: sockets, clocks, retries, attach and anything that changes a
 //! container. `SPEC.md` beside this crate is the reference of the protocol; `W-…` names its rules, here and in comments.
 //!
 //! ```text

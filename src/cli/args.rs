@@ -23,10 +23,9 @@ pub fn parse(typed: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Val
                 values.add(Name::Patterns, pattern, Origin::Flag);
                 continue;
             }
-            Arg::Short(letter) => KEYS
-                .iter()
-                .find(|key| key.short == Some(letter))
-                .ok_or_else(|| format!("there is no option -{letter}"))?,
+            Arg::Short(letter) => {
+                KEYS.iter().find(|key| key.short == Some(letter)).ok_or_else(|| no_short(letter))?
+            }
             Arg::Long("no-colour") => keys::of(Name::NoColor),
             Arg::Long(name) => keys::by_flag(name).ok_or_else(|| unknown(name))?,
         };
@@ -48,7 +47,20 @@ fn take(key: &'static Key, parser: &mut Parser, values: &mut Values) -> Result<(
     Ok(())
 }
 
+/// Whoever comes from `docker logs` asks for it.
+const FOLLOWS: &str = "docklog follows unless it is told not to (--no-follow)";
+
+fn no_short(letter: char) -> String {
+    match letter {
+        'f' => format!("there is no option -{letter}: {FOLLOWS}"),
+        _ => format!("there is no option -{letter}"),
+    }
+}
+
 fn unknown(name: &str) -> String {
+    if name == "follow" {
+        return format!("there is no option --{name}: {FOLLOWS}");
+    }
     let known = KEYS.iter().map(|key| key.long).filter(|long| !long.is_empty());
     match keys::nearest(name, known) {
         Some(meant) => format!("there is no option --{name}; did you mean --{meant}?"),

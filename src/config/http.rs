@@ -77,7 +77,10 @@ fn read(name: Name, path: &Path) -> Result<Vec<u8>, String> {
 fn trusting(values: &Values, target: Target) -> Result<Target, String> {
     let authorities = values.path(Name::SinkCaFile).map(|path| read(Name::SinkCaFile, &path)).transpose()?;
     match target.is_secure() {
-        true => Ok(target.with_tls(crate::push::secure::trusting(authorities.as_deref())?)),
+        true => Ok(target.with_tls(
+            crate::push::secure::trusting(authorities.as_deref())
+                .map_err(|error| format!("{}: {error}", super::keys::of(Name::SinkCaFile).path))?,
+        )),
         false if authorities.is_some() => Err("sink.ca_file is for a URL with https://".to_owned()),
         false => Ok(target),
     }

@@ -157,7 +157,11 @@ impl Core {
         let span = retry::backlog(self.link.busy);
         self.link.busy = self.link.busy.saturating_add(1);
         if self.link.busy == limits::BUSY_TOLD && !std::mem::replace(&mut self.link.told, true) {
-            self.say(Notice::EngineAway { host: self.rules.host.clone(), error: ConnectError::Busy });
+            self.say(Notice::EngineAway {
+                host: self.rules.host.clone(),
+                error: ConnectError::Busy,
+                again: true,
+            });
         }
         self.timers.set(Timer::Ask(exchange), self.now.mono.after(span));
     }
@@ -197,7 +201,8 @@ impl Core {
             (Some(api), _) if api >= OLDEST_API => Some(api.min(NEWEST_API)),
             _ => None,
         };
-        self.say(Notice::EngineHere { version: version.version.clone(), api: version.api });
+        let again = self.link.told; // that it was away
+        self.say(Notice::EngineHere { version: version.version.clone(), api: version.api, again });
     }
 
     /// `/version` is over: with an answer, or refused by a proxy, which is no reason to give up.
@@ -350,7 +355,7 @@ impl Core {
     pub(super) fn lose_by(&mut self, end: End, what: &'static str) {
         let host = self.rules.host.clone();
         self.lose(Some(match end {
-            End::Unconnected(error) => Notice::EngineAway { host, error },
+            End::Unconnected(error) => Notice::EngineAway { host, error, again: !self.rules.no_follow },
             End::Late => Notice::EngineSilent { host },
             End::Refused(refusal) => {
                 let detail = format!("HTTP {}: {}", refusal.status, refusal.message);

@@ -22,13 +22,13 @@ pub enum Weight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// No connection to the engine. Said once until it is back.
-    EngineAway { host: String, error: ConnectError },
+    EngineAway { host: String, error: ConnectError, again: bool },
     /// The engine accepts connections, but doesn't answer.
     EngineSilent { host: String },
     /// The engine refuses or garbles something that discovery needs.
     EngineTrouble { what: &'static str, detail: String },
     /// The engine answers (again).
-    EngineHere { version: String, api: Option<ApiVersion> },
+    EngineHere { version: String, api: Option<ApiVersion>, again: bool },
     /// Its events are subscribed to and its containers are listed: from now on nothing starts unseen.
     Watching { containers: usize },
     /// The engine's versions and ours don't meet.
@@ -79,7 +79,7 @@ impl Notice {
         match self {
             Self::Joined { .. } | Self::Left { .. } => Weight::News,
             Self::PlaceLost { .. } => Weight::Detail, // a gap says it, if there is one
-            Self::EngineHere { .. } | Self::Watching { .. } => Weight::Detail,
+            Self::EngineHere { again: false, .. } | Self::Watching { .. } => Weight::Detail,
             _ => Weight::Warning,
         }
     }
@@ -94,14 +94,19 @@ const PLACE_LOST: &str =
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EngineAway { host, error } => write!(f, "{} Trying again until it answers.", away(host, error)),
+            Self::EngineAway { host, error, again: true } => {
+                write!(f, "{} Trying again until it answers.", away(host, error))
+            }
+            Self::EngineAway { host, error, again: false } => f.write_str(&away(host, error)),
             Self::EngineSilent { host } => write!(
                 f,
                 "the engine at {host} accepts connections but does not answer; is it hung or stopped? Trying again until it does."
             ),
             Self::EngineTrouble { what, detail } => write!(f, "the engine's answer to {what}: {detail}. Trying again."),
-            Self::EngineHere { version, api: Some(api) } => write!(f, "connected: engine {version}, API {api}"),
-            Self::EngineHere { version, api: None } => write!(f, "connected: engine {version}"),
+            Self::EngineHere { version, api, again } => {
+                let api = api.map_or_else(String::new, |api| format!(", API {api}"));
+                write!(f, "connected{}: engine {version}{api}", if *again { " again" } else { "" })
+            }
             Self::Watching { containers } => write!(f, "watching: {containers} containers so far"),
             Self::UntestedVersion { api } => write!(
                 f,
@@ -144,7 +149,7 @@ impl fmt::Display for Notice {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }
             Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail} (said once; RUST_LOG=info counts them at the end)"),
-            Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docker ps -a` lists their names"),
+            Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docklog check {patterns}` says why"),
             Self::SinkFull { name } => write!(
                 f,
                 "sink {name} takes nothing, and has on_full = \"drop\": lines for it are lost from now on, and counted"

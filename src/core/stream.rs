@@ -233,11 +233,11 @@ impl Stream {
         self.live && self.follow
     }
 
-    /// True while something is on its way that would have to come again, all of it, if the session were closed now: a long line, or
-    /// what was delivered before. If that takes longer than a session may last, it would never end.
+    /// True while a line is on its way that would have to come again, all of it, if the session were closed now. If that takes longer
+    /// than a session may last, it would never end.
     pub(super) fn is_amid(&self, now: Mono) -> bool {
         let open = self.reader.as_ref().is_some_and(Reader::is_open);
-        now.since(self.heard_at) < limits::HISTORY_COMES && (open || self.spoke && !self.progress)
+        open && now.since(self.heard_at) < limits::HISTORY_COMES
     }
 
     /// What comes is not the present any more.
@@ -359,7 +359,11 @@ impl Core {
         let follow = !self.rules.no_follow && container.running && !container.stream.behind;
         let stream = &mut container.stream;
         let Some(reader) = stream.reader.as_mut() else { return };
-        let size = if stream.rotated_at.is_some() { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
+        // Where the session before has only just begun, little has come since.
+        let begun = stream.head_at != Mono::default();
+        let recent = begun && self.now.mono.since(stream.head_at) < limits::HISTORY_COMES;
+        let recent = recent || stream.rotated_at.is_some();
+        let size = if recent { limits::WINDOW } else { limits::WINDOW_AFTER_RESTART };
         let habit = self.link.habit().filter(|_| stream.watch.is_some());
         let logs = reader.open(&Ask { id: container.source.id, follow, until, engine: kind, size }, habit);
         if stream.watch.is_some() {

@@ -1,5 +1,5 @@
 //! `docklog check`: what would be done, without doing it. The configuration in force, with the origin of each setting; the
-//! engine, and which of the six requests it grants; each container, and the rule that decided whether it is followed.
+//! engine, and which of the requests that docklog needs it grants; each container, and the rule that decided whether it is followed.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -124,7 +124,11 @@ fn containers(settings: &Settings, api: Option<ApiVersion>, listed: &[Listed], t
         })
         .collect();
     let shown = [("GET /containers/{id}/json", grants.inspect), ("GET /containers/{id}/logs", grants.logs)];
-    let good = shown.into_iter().all(|(what, told)| told.is_none_or(|told| grant(text, what, told)));
+    let granted = shown.map(|(what, told)| told.is_none_or(|told| grant(text, what, told)));
+    if granted == [false, true] {
+        text.push_str("Without inspect nobody looks for what the engine skips, or repeats.\n");
+    }
+    let good = granted[1]; // docklog gets on without inspect
     text.push('\n');
     text.push_str(&table(["FOLLOWED", "NAME", "STATE", "DRIVER", "BECAUSE"], &rows));
     good
@@ -178,6 +182,11 @@ fn row(
     [followed.to_owned(), container.name.clone(), container.state.clone(), driver, why]
 }
 
+/// Whether there is anything to read of it at present.
+fn is_read_now(settings: &Settings, listed: &Listed) -> bool {
+    settings.rules.show_stopped || matches!(listed.state.as_str(), "running" | "paused" | "restarting")
+}
+
 /// Whether it is followed, and why.
 fn verdict(settings: &Settings, listed: &Listed, inspected: Option<&Inspected>) -> (&'static str, String) {
     let selection = &settings.rules.selection;
@@ -188,6 +197,9 @@ fn verdict(settings: &Settings, listed: &Listed, inspected: Option<&Inspected>) 
         judged = selection.judge(&facts);
     }
     let (followed, why) = match judged {
+        Verdict::Followed(_) if !is_read_now(settings, listed) => {
+            ("later", "it is stopped: followed when it starts; -a reads it now".to_owned())
+        }
         Verdict::Followed(reason) => ("yes", reason.to_string()),
         Verdict::Left(reason) => ("no", reason.to_string()),
         Verdict::NeedsInspect => ("yes", "only inspect could tell, and better one too many".to_owned()),

@@ -1,6 +1,6 @@
 //! `/state` of a running docklog, asked for over its HTTP.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
@@ -56,7 +56,10 @@ fn get(address: &Listen, path: &str) -> Result<Vec<u8>, String> {
             exchange(&mut stream, &request)
         }),
     };
-    let response = response.map_err(|error| error.to_string())?;
+    let response = response.map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => format!("nothing within {} s", limits::ANSWER.as_secs()),
+        _ => error.to_string(),
+    })?;
     let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or("what came isn't HTTP")?;
     let (head, body) = response.split_at(end + 4);
     match head.split(|byte| *byte == b' ').nth(1) {

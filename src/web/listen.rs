@@ -25,7 +25,7 @@ impl FromStr for Listen {
             // No names: looking one up can block, and may lead anywhere.
             return text.parse().map(Self::Tcp).map_err(|_| {
                 format!(
-                    "'{text}' is no address to listen on: use an IP address with a port, such as 127.0.0.1:9177, or unix:/PATH"
+                    "'{text}' is no address: use an IP address with a port, such as 127.0.0.1:9177, or unix:/PATH"
                 )
             });
         };

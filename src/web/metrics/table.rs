@@ -170,7 +170,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "docklog_longest_turn_seconds",
         "seconds",
-        "The longest time in which the loop has seen to nothing new.",
+        "The longest single turn of the loop; nothing else was served meanwhile.",
         One(|facts| facts.process.longest_turn.map(|turn| turn.as_secs_f64())),
     ),
     gauge(

@@ -89,6 +89,8 @@ struct Sink {
     queue: VecDeque<Batch>,
     /// The epoch in which the batch in hand began.
     in_hand: Option<Epoch>,
+    /// Since when it has been in hand.
+    taken_at: Mono,
     /// The epoch from which on it won't get lines any more: docklog ends before it takes them.
     ends: Option<Epoch>,
     /// Bytes in the queue and in hand.
@@ -132,6 +134,7 @@ impl Sinks {
             since: Mono::default(),
             queue: VecDeque::new(),
             in_hand: None,
+            taken_at: Mono::default(),
             ends: None,
             waiting: 0,
             fresh: 0,
@@ -161,6 +164,12 @@ impl Sinks {
     /// A sink's figures.
     pub fn figures(&self, index: usize) -> Figures {
         self.all[index].figures
+    }
+
+    /// For how long a sink has had its batch in hand; zero if it has none.
+    pub fn stalled(&self, index: usize, now: Mono) -> Duration {
+        let sink = &self.all[index];
+        sink.in_hand.map_or(Duration::ZERO, |_| now.since(sink.taken_at))
     }
 
     /// Bytes that wait for a sink, or are in its hand.
@@ -248,7 +257,7 @@ impl Sinks {
             }
         }
         let batch = sink.queue.pop_front()?;
-        sink.in_hand = Some(batch.epoch);
+        (sink.in_hand, sink.taken_at) = (Some(batch.epoch), now);
         Some(batch)
     }
 

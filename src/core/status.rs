@@ -191,6 +191,8 @@ pub struct SinkStatus<'a> {
     pub figures: Figures,
     /// Bytes that wait for it, or are in its hand.
     pub waiting: usize,
+    /// For how long it has had the batch in hand that it hasn't taken.
+    pub stalled: Duration,
 }
 
 /// How much there is to do, and with what.
@@ -283,6 +285,7 @@ impl Core {
             name: &rules.name,
             figures: self.sinks.figures(index),
             waiting: self.sinks.held(index),
+            stalled: self.sinks.stalled(index, self.now.mono),
         })
     }
 
@@ -314,6 +317,10 @@ impl Core {
         }
         if !self.rules.no_follow {
             self.deaf_streams(&mut ready);
+        }
+        for sink in self.sinks_status().filter(|sink| sink.stalled > limits::NOT_READY) {
+            let seconds = sink.stalled.as_secs();
+            ready.notes.push(format!("note: the sink {} has taken nothing for {seconds} s", sink.name));
         }
         ready
     }

@@ -232,6 +232,9 @@ fn head(state: &State, rate: f64) -> String {
     text
 }
 
+/// Seconds after which it is worth a word that a sink has a batch in hand.
+const STALLED: u64 = 5;
+
 fn sinks(state: &State, text: &mut String) {
     for sink in state.0["sinks"].as_array().into_iter().flatten() {
         let count = |name: &str| sink[name].as_u64().unwrap_or_default();
@@ -247,7 +250,11 @@ fn sinks(state: &State, text: &mut String) {
                 let _ = write!(text, ", {} {what}", number(number_of));
             }
         }
-        let _ = writeln!(text, "; {} KiB wait", number(count("waiting_bytes").div_ceil(1024)));
+        let _ = write!(text, "; {} KiB wait", number(count("waiting_bytes").div_ceil(1024)));
+        text.push_str(&match count("stalled_seconds") {
+            0..STALLED => "\n".to_owned(),
+            seconds => format!(", nothing taken for {}\n", lag(seconds as f64)),
+        });
     }
 }
 
@@ -275,7 +282,7 @@ mod tests {
             "sessions": {"open": 2, "streams": 2},
             "memory": {"used": 1024, "limit": 2_097_152},
             "counts": {"lines": 1_234_567},
-            "sinks": [{"name": "lo\u{1b}ki", "lines": 1_234, "waiting_bytes": 2_000, "dropped": 7, "refused": 0}],
+            "sinks": [{"name": "lo\u{1b}ki", "lines": 1_234, "waiting_bytes": 2_000, "dropped": 7, "refused": 0, "stalled_seconds": 34}],
             "streams": [stream("a", "quiet", 0.0, 5), stream("b", "we\u{1b}b", 10.0, lines)],
         }))
     }
@@ -288,7 +295,7 @@ mod tests {
         assert_eq!(lines[0], "docklog 0.1.0: NOT READY");
         assert_eq!(lines[1], "  web: not live for 40 s (waiting)");
         assert!(lines[3].contains("2 open of 2, 10.0 lines/s; 1,234,567 lines"), "{text}");
-        assert_eq!(lines[5], "sink     lo?ki: 1,234 lines, 7 dropped; 2 KiB wait");
+        assert_eq!(lines[5], "sink     lo?ki: 1,234 lines, 7 dropped; 2 KiB wait, nothing taken for 34.0s");
         assert!(lines[8].contains("we") && lines[8].contains("live") && lines[8].contains("2ms"), "{text}");
         assert!(lines[9].starts_with("quiet"), "{text}");
     }

@@ -73,7 +73,7 @@ fn memory(facts: &Facts<'_>) -> Value {
 fn sinks(facts: &Facts<'_>) -> Value {
     let sinks = facts.core.sinks_status().map(|sink| {
         json!({
-            "name": sink.name, "waiting_bytes": sink.waiting, "lines": sink.figures.lines,
+            "name": sink.name, "waiting_bytes": sink.waiting, "stalled_seconds": sink.stalled.as_secs(), "lines": sink.figures.lines,
             "dropped": sink.figures.dropped, "refused": sink.figures.refused, "spared": sink.figures.spared,
         })
     });

@@ -168,6 +168,12 @@ pub const METRICS: &[Metric] = &[
         By("sink", |facts, each| sinks(facts, each, |sink| sink.waiting as u64)),
     ),
     gauge(
+        "docklog_sink_stalled_seconds",
+        "seconds",
+        "For how long a sink has had a batch in hand that it hasn't taken; 0 if it takes all.",
+        By("sink", |facts, each| sinks(facts, each, |sink| sink.stalled.as_secs())),
+    ),
+    gauge(
         "docklog_longest_turn_seconds",
         "seconds",
         "The longest single turn of the loop; nothing else was served meanwhile.",

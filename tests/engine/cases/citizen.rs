@@ -117,7 +117,9 @@ pub(crate) fn check_tells_who_and_why(bench: &Bench) {
         engine.ran(container);
     }
     let (pattern, excluded) = (bench.pattern(), bench.name("loc*"));
-    let (said, code) = checked(&engine.host(), &[&pattern, "--exclude", &excluded]);
+    let (said, _) = checked(&engine.host(), &[&pattern]);
+    assert!(said.lines().any(|line| line.starts_with("later") && line.contains("it is stopped")), "{said}");
+    let (said, code) = checked(&engine.host(), &[&pattern, "-a", "--exclude", &excluded]);
     let row = |name: &str| {
         let name = bench.name(name);
         let found = said.lines().find(|line| line.split_whitespace().nth(1) == Some(&name));
@@ -143,7 +145,7 @@ pub(crate) fn check_tells_who_and_why(bench: &Bench) {
     let proxy = Proxy::start(engine.folder().join("check-proxy.sock"), &engine.socket(), |path| {
         if path.contains("/events") || path.contains("/logs") { Conduct::Refuse } else { Conduct::Pass }
     });
-    let (said, code) = checked(&proxy.host(), &[&pattern]);
+    let (said, code) = checked(&proxy.host(), &[&pattern, "-a"]);
     assert_eq!(code, Some(1), "{said}");
     for what in ["GET /events", "GET /containers/{id}/logs"] {
         let told = said.lines().find(|line| line.starts_with(what));

@@ -172,3 +172,29 @@ fn a_visitor_waits_until_there_is_a_descriptor() {
     assert!(visitors(&machine)[0].0.ends_with("ok\n"), "{:?}", visitors(&machine));
     assert_eq!(outcome.said("can't accept connections"), 1);
 }
+
+#[test]
+fn a_sink_that_takes_nothing_is_named() {
+    let mut story = Story::calm(Dialect::Docker28).args(&HTTP);
+    talkers(&mut story, 1, 90_000);
+    story.machine.at(5_000, "stalls", |m| m.stdout.set_rate(m.now, Some(0)));
+    story.machine.at(60_000, "goes on", |m| m.stdout.set_rate(m.now, None));
+    for at in [4_000, 45_000, 80_000] {
+        story.machine.at(at, "visitors", |m| {
+            m.visit(b"GET /readyz HTTP/1.0\r\n\r\n");
+            m.visit(b"GET /metrics HTTP/1.0\r\n\r\n");
+        });
+    }
+    let outcome = story.run_for(100_000);
+    outcome.assert_all();
+    let answers = visitors(&outcome.machine.machine());
+    let named = |at: usize| body(&answers[at].0).contains("the sink stdout has taken nothing for");
+    let stalled = |at: usize| {
+        let told = body(&answers[at].0).lines().find_map(|line| {
+            line.strip_prefix("docklog_sink_stalled_seconds{sink=\"stdout\"} ")?.parse::<u64>().ok()
+        });
+        told.unwrap_or_else(|| panic!("{}", answers[at].0))
+    };
+    assert_eq!([0, 2, 4].map(named), [false, true, false]);
+    assert!(stalled(1) == 0 && (35..=40).contains(&stalled(3)) && stalled(5) == 0);
+}

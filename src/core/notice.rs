@@ -65,6 +65,8 @@ pub enum Notice {
     ItemLost { detail: String },
     /// Nothing matched, and nothing can come (`--no-follow`).
     NothingMatches { patterns: String },
+    /// Nothing that is named runs at the start.
+    NothingYet { patterns: String },
     /// Descriptors ran out.
     Descriptors,
     /// A sink that may lose lines has begun to; or has ended it, with so many lost in all.
@@ -150,13 +152,12 @@ impl fmt::Display for Notice {
             }
             Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail} (said once; RUST_LOG=info counts them at the end)"),
             Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docklog check {patterns}` says why"),
+            Self::NothingYet { patterns } => write!(f, "no running container matches {patterns} yet: waiting for one (`docklog check {patterns}` says why)"),
             Self::SinkFull { name } => write!(
                 f,
                 "sink {name} takes nothing, and has on_full = \"drop\": lines for it are lost from now on, and counted"
             ),
-            Self::SinkTakes { name, lines } => {
-                write!(f, "sink {name} takes lines again; {lines} were lost so far")
-            }
+            Self::SinkTakes { name, lines } => write!(f, "sink {name} takes lines again; it has lost {lines}"),
             Self::Descriptors => f.write_str(
                 "no file descriptor is left for another stream: raise the limit (ulimit -n, LimitNOFILE=), or select fewer containers",
             ),

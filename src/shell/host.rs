@@ -21,7 +21,7 @@ use super::journal::Journal;
 use super::listener::Listener;
 use super::manager::Manager;
 use super::outlet;
-use super::process::{Figures, Process};
+use super::process::{self, Figures, Process};
 use super::socket::Socket;
 use super::state::State;
 use super::world::{Ask, Outlet, Ready, Tended, Token, Urgency, World};
@@ -61,6 +61,7 @@ pub struct Host {
     state: Option<State>,
     manager: Option<Manager>,
     reload: Reload,
+    outlives_terminal: bool,
     listener: Option<Listener>,
     process: Process,
     start: Instant,
@@ -180,6 +181,7 @@ impl Host {
             state: keeping.state,
             manager: Manager::from_environment(),
             reload,
+            outlives_terminal: process::was_ignored(Signal::SIGHUP as i32),
             listener: None,
             process: Process::open(),
             start: Instant::now(),
@@ -392,6 +394,10 @@ impl World for Host {
 
     fn reload(&mut self) -> Option<Result<Settings, String>> {
         (self.reload)()
+    }
+
+    fn outlives_terminal(&self) -> bool {
+        self.outlives_terminal
     }
 
     fn save(&mut self, checkpoint: &[u8]) -> io::Result<()> {

@@ -10,6 +10,14 @@ use nix::dir::Dir;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{SysconfVar, sysconf};
 
+/// Whether this signal, of that number, was ignored when we were started, as far as the kernel tells (proc(5)).
+pub fn was_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// Figures of this process; `None`: the kernel doesn't tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {

@@ -326,7 +326,7 @@ impl<W: World> Turn<W> {
         self.world.look_for_files();
         let Some(read) = self.world.reload() else {
             // Without a configuration SIGHUP means what it means to any program; unless a file may have been exchanged.
-            if !files {
+            if !files && !self.world.outlives_terminal() {
                 self.core.handle(Input::Stop);
             }
             return;

@@ -196,6 +196,11 @@ pub trait World {
     /// All that is wrong with it, for people.
     fn reload(&mut self) -> Option<Result<Settings, String>>;
 
+    /// True if whoever started us had SIGHUP ignored (`nohup`): then it ends nothing.
+    fn outlives_terminal(&self) -> bool {
+        false
+    }
+
     /// Replaces the checkpoint. It knows of the present files then.
     ///
     /// # Errors

@@ -291,8 +291,8 @@ impl Core {
         }
         if !std::mem::replace(&mut self.link.settled, true) {
             self.say(Notice::Watching { containers: self.followed() });
-            if self.followed() == 0 && self.rules.selection.is_explicit() && !self.rules.no_follow {
-                self.say(Notice::NothingYet { patterns: self.rules.patterns.clone() });
+            if self.followed() == 0 && self.rules.selection.is_selective() && !self.rules.no_follow {
+                self.say(Notice::NothingYet { asked: self.asked() });
             }
             self.notify(Service::Ready);
         }

@@ -377,6 +377,11 @@ impl Core {
         }
     }
 
+    /// Who is asked for, in the words of messages.
+    pub(super) fn asked(&self) -> String {
+        if self.rules.patterns.is_empty() { "these options".to_owned() } else { self.rules.patterns.clone() }
+    }
+
     fn end_if_done(&mut self) {
         let done = self.rules.no_follow
             && self.link.settled
@@ -385,8 +390,8 @@ impl Core {
             return;
         }
         let matched = self.counts.sessions + self.counts.unreadable + self.counts.missed > 0;
-        if !matched && self.rules.selection.is_explicit() {
-            self.say(Notice::NothingMatches { patterns: self.rules.patterns.clone() });
+        if !matched && self.rules.selection.is_selective() {
+            self.say(Notice::NothingMatches { asked: self.asked() });
             return self.finish(1);
         }
         self.finish(i32::from(self.failed));

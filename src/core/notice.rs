@@ -64,9 +64,9 @@ pub enum Notice {
     /// Part of what the engine holds about its containers could not be understood.
     ItemLost { detail: String },
     /// Nothing matched, and nothing can come (`--no-follow`).
-    NothingMatches { patterns: String },
-    /// Nothing that is named runs at the start.
-    NothingYet { patterns: String },
+    NothingMatches { asked: String },
+    /// Nobody who is asked for runs at the start.
+    NothingYet { asked: String },
     /// Descriptors ran out.
     Descriptors,
     /// A sink that may lose lines has begun to; or has ended it, with so many lost in all.
@@ -151,8 +151,8 @@ impl fmt::Display for Notice {
                 write!(f, "{name} is not followed: there are more than {limit} containers; select some by PATTERN or --label")
             }
             Self::ItemLost { detail } => write!(f, "skipped a part of the engine's answer: {detail} (said once; RUST_LOG=info counts them at the end)"),
-            Self::NothingMatches { patterns } => write!(f, "no container matches {patterns}; `docklog check {patterns}` says why"),
-            Self::NothingYet { patterns } => write!(f, "no running container matches {patterns} yet: waiting for one (`docklog check {patterns}` says why)"),
+            Self::NothingMatches { asked } => write!(f, "no container matches {asked}; `docklog check` with the same options says why"),
+            Self::NothingYet { asked } => write!(f, "no running container matches {asked} yet: waiting for one (`docklog check` with the same options says why)"),
             Self::SinkFull { name } => write!(
                 f,
                 "sink {name} takes nothing, and has on_full = \"drop\": lines for it are lost from now on, and counted"

@@ -355,6 +355,11 @@ impl Selection {
         Some(format!("label {prefix}.enable={value} is ignored: expected one of {yes}, or one of {no}"))
     }
 
+    /// True if not everybody is asked for, so that it is worth a word if there is nobody.
+    pub fn is_selective(&self) -> bool {
+        self.opt_in || KINDS.into_iter().any(|kind| self.include.has(kind))
+    }
+
     /// True if containers are named, so that asking for a stopped one makes sense.
     pub fn is_explicit(&self) -> bool {
         !self.include.names.is_empty()

@@ -138,7 +138,7 @@ impl Key {
 
 /// All settings, in the order of [`Name`], which is the order of the help, too.
 pub const KEYS: &[Key] = &[
-    key(Name::Tail, Kind::Tail, "begin with the last N lines of each container")
+    key(Name::Tail, Kind::Tail, "begin with the last N lines of each container, both channels together")
         .flag(Some('n'), "tail", "N|all")
         .at("read.tail", ""),
     key(Name::Since, Kind::Moment, "begin with lines since TIME: 10m, 1h30m, RFC 3339, Unix seconds")

@@ -93,6 +93,9 @@ pub const HISTORY_COMES: Duration = Duration::from_secs(1);
 /// How often a log is asked for in vain: that of a stopped container, or any with `--no-follow`.
 pub const TRIES: u32 = 4;
 
+/// A session isn't closed in the middle of a line until it has lasted so long.
+pub const AMID: Duration = Duration::from_secs(60);
+
 /// So long a follow whose head hasn't come counts as one that is being opened.
 pub const PLACE: Duration = Duration::from_secs(5);
 

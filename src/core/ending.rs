@@ -116,7 +116,7 @@ impl Core {
         stream.caught |= headed && !stream.barred;
         match end {
             End::Complete if !stream.barred => stream.cut_short = false,
-            End::Truncated | End::Broken(_) => stream.cut_short |= headed,
+            End::Truncated | End::Late | End::Broken(_) => stream.cut_short |= headed,
             _ => {}
         }
         if empty

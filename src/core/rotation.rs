@@ -73,7 +73,8 @@ impl Core {
         if !may_read {
             container.stream.heard_at = now; // it waits for us
         }
-        if now.since(container.stream.heard_at) < limits::ANSWER {
+        // More than one span, for memory may have become free just now.
+        if now.since(container.stream.heard_at) < limits::ANSWER + limits::HISTORY_COMES {
             return self.timers.set(Timer::Place(id), now.after(limits::ANSWER));
         }
         self.commands.push_back(Command::Close(Exchange::Logs(id)));
@@ -86,11 +87,12 @@ impl Core {
         let now = self.now;
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        if std::mem::replace(&mut stream.live, true) {
-            return;
-        }
+        let was_live = std::mem::replace(&mut stream.live, true);
         if !stream.follow {
-            return self.timers.set(Timer::Place(id), now.mono.after(limits::ANSWER));
+            return self.timers.set(Timer::Place(id), now.mono.after(limits::ANSWER)); // it is to end
+        }
+        if was_live {
+            return;
         }
         (stream.live_at, stream.cut_short) = (now.mono, false);
         if let Some(closed) = stream.rotated_at.take() {
@@ -114,7 +116,10 @@ impl Core {
 
     /// Its lease is over.
     pub(super) fn lease_is_over(&mut self, id: StreamId) {
-        let Some(container) = self.catalogue.get(id) else { return };
+        let Some(container) = self.catalogue.get(id).filter(|container| container.stream.is_following())
+        else {
+            return;
+        };
         if !container.running || container.stream.is_amid(self.now.mono) || self.permit(id) == 0 {
             // Its container has ended, and it is about to; or what it has to say is on its way, or waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));

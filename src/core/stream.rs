@@ -234,10 +234,10 @@ impl Stream {
     }
 
     /// True while a line is on its way that would have to come again, all of it, if the session were closed now. If that takes longer
-    /// than a session may last, it would never end.
+    /// than a session may last, it would never end. (Nor do some lines, so this has an end.)
     pub(super) fn is_amid(&self, now: Mono) -> bool {
-        let open = self.reader.as_ref().is_some_and(Reader::is_open);
-        open && now.since(self.heard_at) < limits::HISTORY_COMES
+        let open = self.is_following() && self.reader.as_ref().is_some_and(Reader::is_open);
+        open && now.since(self.heard_at) < limits::HISTORY_COMES && now.since(self.head_at) < limits::AMID
     }
 
     /// What comes is not the present any more.

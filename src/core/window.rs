@@ -447,7 +447,7 @@ impl Window {
 
     /// The session's response is complete: was it what it should be?
     pub fn complete(&mut self) -> After {
-        if matches!(self.search, Search::Nothing | Search::Moment) {
+        if self.search != Search::Line {
             self.check = false; // it was only a look whether the engine answers
         }
         match self.search {

@@ -93,7 +93,7 @@ impl Window {
     /// anchor any more, a gap is told where nothing came for more nanoseconds than that, unless the log shows that nothing is missing
     /// there. (A healthy burst may delete the anchor.)
     pub fn audit(&mut self, innocent: Option<i64>) {
-        self.auditing = self.anchor.is_some();
+        self.auditing = self.anchor.is_some() && !self.tail_hangs;
         if let Some(anchor) = self.anchor.as_mut() {
             anchor.innocent = innocent.or(anchor.innocent);
         }

@@ -19,13 +19,22 @@ impl Window {
         if self.search != Search::Line || !self.is_searching() || self.checked {
             return After::Fine;
         }
+        if self.tail_hangs && !self.follows {
+            return After::Fine; // asked by `since`, the engine reads the whole log first
+        }
         if self.checking && self.records == 0 {
-            // Docker from 23 on never answers `tail` once the log was truncated, and burns a core as long as it is asked.
-            (self.tail_hangs, self.check, self.larger) = (true, false, None);
+            self.hangs();
         } else {
             self.look();
         }
         After::Again
+    }
+
+    /// Docker from 23 on never answers `tail` once the log was truncated, and burns a core as long as it is asked. Asked by `since` it
+    /// shows too little for an audit.
+    fn hangs(&mut self) {
+        (self.tail_hangs, self.check, self.larger) = (true, false, None);
+        self.auditing = false;
     }
 
     /// Lets the next session not follow: that tells what there is.
@@ -49,7 +58,7 @@ impl Window {
             (self.looked, self.check) = (true, true);
             return After::Again;
         }
-        (self.tail_hangs, self.check, self.larger) = (true, false, None);
+        self.hangs();
         if matches!(self.begin, Begin::First | Begin::History { .. }) {
             self.place = Place::beginning(Mark::Origin(since)); // how many of the older ones are the last few can't be told
         }

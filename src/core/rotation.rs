@@ -5,6 +5,8 @@
 //! The same closing serves two other ends: streams take turns when there are more of them than sessions may be open, and
 //! all are rotated at once on SIGUSR1.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use docklog_protocol::Timestamp;
@@ -181,7 +183,7 @@ impl Core {
     /// Streams wait, and no more sessions may be open: those that have had their turn give way, the quietest first.
     pub(super) fn make_room(&mut self) {
         let now = self.now.mono;
-        let mut ready: Vec<_> = self
+        let mut ready: BinaryHeap<_> = self
             .catalogue
             .iter()
             .filter(|(_, container)| {
@@ -189,10 +191,10 @@ impl Core {
                 let had_its_turn = stream.live && now.since(stream.live_at) >= limits::TURN;
                 stream.is_following() && had_its_turn && !stream.is_amid(now)
             })
-            .map(|(id, container)| (container.stream.heard_at, id))
+            .map(|(id, container)| Reverse((container.stream.heard_at, id)))
             .collect();
-        ready.sort_unstable();
-        for (_, id) in ready.into_iter().take(self.queue.len().min(limits::OPENS_PER_TURN)) {
+        for _ in 0..self.queue.len().min(limits::OPENS_PER_TURN) {
+            let Some(Reverse((_, id))) = ready.pop() else { break };
             self.counts.yields += 1;
             self.reopen(id);
             self.timers.set(Timer::Opens, now);

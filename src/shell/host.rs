@@ -181,7 +181,7 @@ impl Host {
             state: keeping.state,
             manager: Manager::from_environment(),
             reload,
-            outlives_terminal: process::was_ignored(Signal::SIGHUP as i32),
+            outlives_terminal: process::ignores_hangups(),
             listener: None,
             process: Process::open(),
             start: Instant::now(),

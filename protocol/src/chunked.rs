@@ -92,6 +92,10 @@ impl Chunked {
         self.left -= len as u64;
         if self.left == 0 {
             self.state = State::DataCr;
+            // With its end at once, if that is there, so that the chunk after it can be taken whole.
+            if let Some(after) = after.strip_prefix(b"\r\n") {
+                (*rest, self.state) = (after, State::Size);
+            }
         }
         Step::Data { bytes, at, ends: self.left == 0 }
     }

@@ -13,7 +13,7 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
 
 /// The same for bytes that may not be text. False, and nothing is appended, unless they are ASCII.
 pub(super) fn ascii_string(text: &[u8], out: &mut Vec<u8>) -> bool {
-    let plain = !any(text, |byte| needs_escape(byte) | !byte.is_ascii());
+    let plain = is_plain(text);
     if !plain && !text.is_ascii() {
         return false;
     }
@@ -25,6 +25,12 @@ pub(super) fn ascii_string(text: &[u8], out: &mut Vec<u8>) -> bool {
     }
     out.push(b'"');
     true
+}
+
+/// Whether a text is ASCII that stands in a string as it is.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    // As a signed number a byte beyond ASCII is below 0x20, too: one comparison for both.
+    !any(text, |byte| (byte.cast_signed() < 0x20) | (byte == b'"') | (byte == b'\\'))
 }
 
 fn escape(bytes: &[u8], out: &mut Vec<u8>) {
@@ -60,13 +66,19 @@ fn escape_block(block: &[u8], out: &mut Vec<u8>) {
 fn any(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let mut found = [false; BLOCK];
-    // What is left over is looked at with some bytes before it, so that it is a block, too.
-    for block in blocks.iter().chain(bytes.last_chunk().filter(|_| !rest.is_empty())) {
+    let mut look = |block: &[u8; BLOCK]| {
         for (found, &byte) in found.iter_mut().zip(block) {
             *found |= such(byte);
         }
+    };
+    blocks.iter().for_each(&mut look);
+    match bytes.last_chunk() {
+        // What is left over is looked at with some bytes before it, so that it is a block, too.
+        Some(last) if !rest.is_empty() => look(last),
+        Some(_) => {}
+        None => return rest.iter().any(|&byte| such(byte)),
     }
-    found != [false; BLOCK] || (blocks.is_empty() && rest.iter().any(|&byte| such(byte)))
+    found != [false; BLOCK]
 }
 
 const fn needs_escape(byte: u8) -> bool {

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use docklog_protocol::{Channel, Line};
 
 use super::Look;
-use super::escape::{ascii_string, string};
+use super::escape::{is_plain, string};
 use crate::core::metadata::Field;
 use crate::core::source::Source;
 use crate::core::window::Gap;
@@ -51,11 +51,11 @@ impl Json {
         }
         out.extend_from_slice(&self.container);
         out.extend_from_slice(match line.channel {
-            Channel::Stdout => b",\"stream\":\"stdout\",",
-            Channel::Stderr => b",\"stream\":\"stderr\",",
-            Channel::Tty => b",\"stream\":\"tty\",",
-            Channel::Stdin => b",\"stream\":\"stdin\",",
-            Channel::Engine => b",\"stream\":\"engine\",",
+            Channel::Stdout => b",\"stream\":\"stdout\",\"message",
+            Channel::Stderr => b",\"stream\":\"stderr\",\"message",
+            Channel::Tty => b",\"stream\":\"tty\",\"message",
+            Channel::Stdin => b",\"stream\":\"stdin\",\"message",
+            Channel::Engine => b",\"stream\":\"engine\",\"message",
         });
         self.message(line.text, out);
         if let Some(segment) = line.segment {
@@ -73,10 +73,15 @@ impl Json {
         out.extend_from_slice(format!(",\"from\":\"{from}\",\"to\":\"{to}\"}}}}\n").as_bytes());
     }
 
+    /// What follows is of this container.
     fn turn_to(&mut self, source: &Rc<Source>) {
-        if self.source.as_ref().is_some_and(|present| Rc::ptr_eq(present, source)) {
-            return;
+        if !self.source.as_ref().is_some_and(|present| Rc::ptr_eq(present, source)) {
+            self.show(source);
         }
+    }
+
+    #[cold]
+    fn show(&mut self, source: &Rc<Source>) {
         self.source = Some(Rc::clone(source));
         let mut json = std::mem::take(&mut self.container);
         json.clear();
@@ -129,17 +134,20 @@ impl Json {
         }
     }
 
+    /// The rest of the key, and the value.
     fn message(&self, text: &[u8], out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(b"\"message\":");
-        if !self.look.visible_control && ascii_string(text, out) {
-            return;
+        if !self.look.visible_control && is_plain(text) {
+            out.extend_from_slice(b"\":\"");
+            out.extend_from_slice(text);
+            return out.push(b'"');
         }
         match std::str::from_utf8(text) {
-            Ok(text) => self.text(text, out),
+            Ok(text) => {
+                out.extend_from_slice(b"\":");
+                self.text(text, out);
+            }
             Err(_) => {
-                out.truncate(start);
-                out.extend_from_slice(b"\"message_base64\":\"");
+                out.extend_from_slice(b"_base64\":\"");
                 out.extend_from_slice(BASE64.encode(text).as_bytes());
                 out.push(b'"');
             }

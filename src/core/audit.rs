@@ -154,6 +154,16 @@ pub(super) fn is_due(
     watch.is_due(window, (stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD), now, live)
 }
 
+/// If no lines may have been skipped: those that an audit compares are counted from here on.
+pub(super) fn counts_anew(watch: &mut Watch, window: &mut Window, now: Mono) -> bool {
+    let innocent = watch.doubt.is_none();
+    if innocent {
+        watch.restart(now);
+        window.anchor_here();
+    }
+    innocent
+}
+
 impl Core {
     /// Half a log file has gone by, or a burst has paused: count anew from here, or compare first.
     pub(super) fn audit(&mut self, id: StreamId) {
@@ -176,17 +186,17 @@ impl Core {
         let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else {
             return false;
         };
-        let Some(doubt) = watch.restart(now) else {
-            reader.window_mut().anchor_here();
+        if counts_anew(watch, reader.window_mut(), now) {
             return false;
-        };
+        }
+        let doubt = watch.restart(now);
         self.counts.audits += 1;
         let innocent = watch.rhythm.innocent();
         log::debug!(
             "{}: what came is compared with the log: {doubt:?}, pauses up to {innocent} ns hide nothing",
             container.source.name
         );
-        reader.window_mut().audit((doubt != Doubt::Paused).then_some(innocent));
+        reader.window_mut().audit((doubt != Some(Doubt::Paused)).then_some(innocent));
         true
     }
 }

@@ -1,4 +1,4 @@
-//! The data plane: records in, lines into the open batch. Everything that runs once per line is here.
+//! The data plane: records in, lines into the open batch. What runs once per line is [`Intake`], what runs once per read around it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use docklog_protocol::{Channel, Format, Line, Record, Timestamp};
 
 use super::Core;
 use super::Rules;
-use super::audit::{self, Live};
+use super::audit::{self, Live, Watch};
 use super::count::Counts;
 use super::exchange::{Command, Exchange, StreamId};
 use super::memory::Memory;
@@ -15,6 +15,7 @@ use super::reader::{News, Reader};
 use super::sinks::Hand;
 use super::stream::{FormatKnown, Phase};
 use super::tally::Tally;
+use super::time::Now;
 use crate::limits;
 
 impl Core {
@@ -36,53 +37,71 @@ impl Core {
         }
     }
 
-    /// Takes a record of this stream's session.
-    pub fn accept(&mut self, id: StreamId, record: Record<'_>) {
+    /// Takes what `read` passes on: the records of one read of this stream's session. Their number, too.
+    pub fn take<T>(&mut self, id: StreamId, read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> T) -> (T, u32) {
+        let Some(mut intake) = self.intake(id) else { return (read(&mut |_| {}), 0) };
+        if intake.is_void {
+            return (read(&mut |_| {}), 0);
+        }
+        let result = read(&mut |record| intake.take(record));
+        let came = Came { live: intake.live, ..intake.came };
+        let records = came.records;
+        self.took(id, came);
+        (result, records)
+    }
+
+    fn intake(&mut self, id: StreamId) -> Option<Intake<'_>> {
+        let container = self.catalogue.get_mut(id)?;
+        let stream = &mut container.stream;
+        let since = Live { since: stream.head_at, held: self.held };
+        Some(Intake {
+            is_void: stream.discarding,
+            reader: stream.reader.as_mut()?,
+            watch: stream.watch.as_deref_mut(),
+            follow: stream.follow.then_some(since),
+            now: self.now,
+            live: stream.live,
+            came: Came { gaps: self.counts.gaps, ..Came::default() },
+            delivery: Delivery {
+                hand: Hand {
+                    sinks: &mut self.sinks,
+                    rules: &self.rules.sinks,
+                    wanted: container.wanted,
+                    ahead: &mut stream.ahead,
+                    source: &container.source,
+                    epoch: self.progress.open(),
+                    now: self.now.mono,
+                    limit: self.memory.limit(),
+                },
+                rules: &self.rules,
+                counts: &mut self.counts,
+                tally: &mut stream.tally,
+                progress: &mut stream.progress,
+                overdue_before: stream.overdue_before,
+            },
+        })
+    }
+
+    /// The records of a read have been taken: sees to what they have brought beside lines.
+    fn took(&mut self, id: StreamId, came: Came) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        let Some(reader) = stream.reader.as_mut() else { return };
-        if stream.discarding {
-            return;
+        if came.records > 0 {
+            (stream.spoke, stream.heard) = (true, true);
+            self.heard = came.last;
         }
-        if record.channel == Channel::Engine {
-            return self.engine_error(id, record.text);
+        let turned_live = came.live && !stream.live;
+        if let Some((errors, text)) = came.errors {
+            self.engine_errors(id, errors, text);
         }
-        (stream.spoke, stream.heard) = (true, true);
-        self.heard = record.stamp.map(|stamp| stamp.time);
-        let live = Live { since: stream.head_at, held: self.held };
-        let live = (stream.live && stream.follow).then_some(live);
-        let due = stream
-            .watch
-            .as_mut()
-            .is_some_and(|watch| audit::is_due(watch, reader.window_mut(), &record, self.now, live));
-        let gaps = self.counts.gaps;
-        let mut delivery = Delivery {
-            hand: Hand {
-                sinks: &mut self.sinks,
-                rules: &self.rules.sinks,
-                wanted: container.wanted,
-                ahead: &mut stream.ahead,
-                source: &container.source,
-                epoch: self.progress.open(),
-                now: self.now.mono,
-                limit: self.memory.limit(),
-            },
-            rules: &self.rules,
-            counts: &mut self.counts,
-            tally: &mut stream.tally,
-            progress: &mut stream.progress,
-            overdue_before: stream.overdue_before,
-        };
-        if !reader.take(record, &mut |news| delivery.take(news)) {
-            return self.reopen(id);
-        }
-        if self.counts.gaps > gaps {
-            return self.say_gap(id, gaps);
-        }
-        if !stream.live && !reader.window().is_searching() {
+        self.say_gap(id, came.gaps);
+        if turned_live {
             self.is_live(id);
-        } else if due {
-            self.audit(id);
+        }
+        match came.ends {
+            Some(Ends::Reopen) => self.reopen(id),
+            Some(Ends::Audit) => self.audit(id),
+            None => {}
         }
     }
 
@@ -138,30 +157,11 @@ impl Core {
     }
 
     fn with_lines(&mut self, id: StreamId, act: impl FnOnce(&mut Reader, &mut dyn FnMut(News<'_>))) {
-        let Some(container) = self.catalogue.get_mut(id) else { return };
-        let stream = &mut container.stream;
-        let Some(reader) = stream.reader.as_mut() else { return };
-        let gaps = self.counts.gaps;
-        let mut delivery = Delivery {
-            hand: Hand {
-                sinks: &mut self.sinks,
-                rules: &self.rules.sinks,
-                wanted: container.wanted,
-                ahead: &mut stream.ahead,
-                source: &container.source,
-                epoch: self.progress.open(),
-                now: self.now.mono,
-                limit: self.memory.limit(),
-            },
-            rules: &self.rules,
-            counts: &mut self.counts,
-            tally: &mut stream.tally,
-            progress: &mut stream.progress,
-            overdue_before: None,
-        };
+        let Some(Intake { reader, mut delivery, came, .. }) = self.intake(id) else { return };
+        delivery.overdue_before = None;
         act(reader, &mut |news| delivery.take(news));
-        let frame = stream.frame_held;
-        self.say_gap(id, gaps);
+        self.say_gap(id, came.gaps);
+        let frame = self.catalogue.get(id).map_or(0, |container| container.stream.frame_held);
         self.fed(id, frame);
     }
 
@@ -209,16 +209,94 @@ impl Core {
         self.commands.push_back(Command::Close(Exchange::Logs(id)));
     }
 
-    fn engine_error(&mut self, id: StreamId, text: &[u8]) {
-        self.counts.engine_errors += 1;
-        self.count_error(id);
-        let text = String::from_utf8_lossy(text).trim_end().to_owned();
+    /// The engine has told of so many errors in place of lines; of one, this.
+    fn engine_errors(&mut self, id: StreamId, errors: u32, text: String) {
+        self.counts.engine_errors += u64::from(errors);
         let Some(container) = self.catalogue.get_mut(id) else { return };
-        if container.stream.spoke {
+        let stream = &mut container.stream;
+        stream.tally.errors = stream.tally.errors.saturating_add(errors.into());
+        if stream.spoke {
             return self.tell(id, |name| Notice::LogTrouble { name, detail: text });
         }
-        container.stream.barred = true;
+        stream.barred = true;
         self.trouble(id, text);
+    }
+}
+
+/// Takes the records of one read. What concerns more than this stream's lines waits until the read is over.
+#[derive(Debug)]
+struct Intake<'a> {
+    /// Records are of no use any more.
+    is_void: bool,
+    reader: &'a mut Reader,
+    watch: Option<&'a mut Watch>,
+    /// The session follows, so.
+    follow: Option<Live>,
+    now: Now,
+    live: bool,
+    delivery: Delivery<'a>,
+    came: Came,
+}
+
+/// What the records of a read have brought beside lines.
+#[derive(Debug, Default)]
+struct Came {
+    /// Records; and the time of the last.
+    records: u32,
+    last: Option<Timestamp>,
+    /// The session brings the present by now.
+    live: bool,
+    /// Gaps told before.
+    gaps: u64,
+    /// Errors of the engine, and what one of them said.
+    errors: Option<(u32, String)>,
+    ends: Option<Ends>,
+}
+
+/// Why no more of a session is taken.
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    /// Its window is too small.
+    Reopen,
+    /// The log is to be compared with what was delivered.
+    Audit,
+}
+
+impl Intake<'_> {
+    /// Takes the session's next record.
+    fn take(&mut self, record: Record<'_>) {
+        if self.came.ends.is_some() {
+            return;
+        }
+        if record.channel == Channel::Engine {
+            return self.error(record.text);
+        }
+        self.came.records += 1;
+        self.came.last = record.stamp.map(|stamp| stamp.time);
+        let live = self.follow.filter(|_| self.live);
+        let due =
+            self.watch.as_mut().is_some_and(|watch| {
+                audit::is_due(watch, self.reader.window_mut(), &record, self.now, live)
+            });
+        let delivery = &mut self.delivery;
+        if !self.reader.take(record, &mut |news| delivery.take(news)) {
+            self.came.ends = Some(Ends::Reopen);
+        } else if !self.live {
+            self.live = !self.reader.window().is_searching();
+        } else if due && !self.counts_anew() {
+            self.came.ends = Some(Ends::Audit);
+        }
+    }
+
+    /// If no lines may have been skipped: those to be compared are counted from here on.
+    fn counts_anew(&mut self) -> bool {
+        let watch = self.watch.as_mut();
+        watch.is_some_and(|watch| audit::counts_anew(watch, self.reader.window_mut(), self.now.mono))
+    }
+
+    fn error(&mut self, text: &[u8]) {
+        let text = || String::from_utf8_lossy(text).trim_end().to_owned();
+        self.came.errors.get_or_insert_with(|| (0, text())).0 += 1;
     }
 }
 
@@ -236,6 +314,7 @@ fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now:
 }
 
 /// Hands the new lines of one stream to the sinks.
+#[derive(Debug)]
 struct Delivery<'a> {
     hand: Hand<'a>,
     rules: &'a Rules,

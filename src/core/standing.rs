@@ -348,7 +348,8 @@ mod tests {
             let stream = self.stream(name);
             self.head(Exchange::Logs(stream));
             let stamp = Stamp::parse(raw);
-            self.core.accept(stream, Record { channel: Channel::Stdout, stamp, text: b"text", part: false });
+            let record = Record { channel: Channel::Stdout, stamp, text: b"text", part: false };
+            self.core.take(stream, |out| out(record));
         }
 
         /// The engine tells of it, a second after the beginning.

@@ -130,7 +130,7 @@ impl<S: Read + Write> Connection<S> {
         let finished = match self.decoder.take() {
             Some(Decoder::Session(session)) => {
                 let Exchange::Logs(id) = self.exchange else { return End::Truncated };
-                session.finish(&mut |record| core.accept(id, record))
+                core.take(id, |out| session.finish(out)).0
             }
             Some(Decoder::Items(items)) => items.finish(),
             Some(Decoder::Document(document)) => {
@@ -175,10 +175,8 @@ fn feed_session(
     records: &mut u32,
     core: &mut Core,
 ) -> Result<Progress, Error> {
-    let progress = session.feed(bytes, &mut |record| {
-        *records += 1;
-        core.accept(id, record);
-    });
+    let progress;
+    (progress, *records) = core.take(id, |out| session.feed(bytes, out));
     tell_head(head_told, Exchange::Logs(id), session.head(), core);
     core.fed(id, session.held());
     progress

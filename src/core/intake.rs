@@ -39,10 +39,9 @@ impl Core {
 
     /// Takes what `read` passes on: the records of one read of this stream's session. Their number, too.
     pub fn take<T>(&mut self, id: StreamId, read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> T) -> (T, u32) {
-        let Some(mut intake) = self.intake(id) else { return (read(&mut |_| {}), 0) };
-        if intake.is_void {
+        let Some(mut intake) = self.intake(id).filter(|intake| !intake.is_void) else {
             return (read(&mut |_| {}), 0);
-        }
+        };
         let result = read(&mut |record| intake.take(record));
         let came = Came { live: intake.live, ..intake.came };
         let records = came.records;
@@ -214,7 +213,7 @@ impl Core {
         self.counts.engine_errors += u64::from(errors);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        stream.tally.errors = stream.tally.errors.saturating_add(errors.into());
+        stream.tally.errors = stream.tally.errors.saturating_add(errors);
         if stream.spoke {
             return self.tell(id, |name| Notice::LogTrouble { name, detail: text });
         }
@@ -274,10 +273,10 @@ impl Intake<'_> {
         self.came.records += 1;
         self.came.last = record.stamp.map(|stamp| stamp.time);
         let live = self.follow.filter(|_| self.live);
-        let due =
-            self.watch.as_mut().is_some_and(|watch| {
-                audit::is_due(watch, self.reader.window_mut(), &record, self.now, live)
-            });
+        let due = self
+            .watch
+            .as_mut()
+            .is_some_and(|watch| audit::is_due(watch, self.reader.window_mut(), &record, self.now, live));
         let delivery = &mut self.delivery;
         if !self.reader.take(record, &mut |news| delivery.take(news)) {
             self.came.ends = Some(Ends::Reopen);

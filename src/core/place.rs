@@ -150,26 +150,34 @@ impl Half {
     }
 }
 
+/// Bytes of a text's beginning, and of its end, that its fingerprint is made of.
+const END: usize = 32;
+
 /// Tells lines apart that bear the same time, by their length, beginning and end. Stays the same on every machine and in
 /// every version, for it is written to disk; it isn't meant to withstand malice.
 pub fn fingerprint(text: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(ODD);
-    let mut ends = [0; 64];
-    match (text.first_chunk::<32>(), text.last_chunk::<32>()) {
-        (Some(first), Some(last)) => {
-            ends[..32].copy_from_slice(first);
-            ends[32..].copy_from_slice(last);
-        }
-        _ => ends[..text.len()].copy_from_slice(text), // the length tells the zeros after it from those of a text
-    }
+    let (first, last) = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => (*first, *last),
+        _ => whole(text), // the length tells the zeros after it from those of a text
+    };
     // Four words at a time, which don't wait for each other.
     let mut lanes = [text.len() as u64, 1, 2, 3];
-    for (index, word) in ends.as_chunks::<8>().0.iter().enumerate() {
-        lanes[index % 4] = mix(lanes[index % 4], u64::from_le_bytes(*word));
+    for end in [first, last] {
+        for (lane, word) in lanes.iter_mut().zip(end.as_chunks().0) {
+            *lane = mix(*lane, u64::from_le_bytes(*word));
+        }
     }
     let hash = lanes.into_iter().fold(0, mix);
     hash ^ hash >> 32
+}
+
+/// A text that is shorter than its two ends would be: what there is of it, then zeros.
+fn whole(text: &[u8]) -> ([u8; END], [u8; END]) {
+    let mut ends = [[0; END]; 2];
+    ends.as_flattened_mut()[..text.len()].copy_from_slice(text);
+    ends.into()
 }
 
 #[cfg(test)]

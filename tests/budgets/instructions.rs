@@ -14,12 +14,11 @@ pub(crate) fn valgrind_is_there() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Counted 343 on x86-64.
-const DECODER: u64 = 380;
+/// Counted 314 on x86-64.
+const DECODER: u64 = 345;
 
-/// Counted 1,622 on x86-64, of which some 150 came when a line could go to several sinks. (A large copy, as that from the socket, counts
-/// an instruction per byte.)
-const PIPELINE: u64 = 1_720;
+/// Counted 1,390 on x86-64. (A large copy, as that from the socket, counts an instruction per byte.)
+const PIPELINE: u64 = 1_530;
 
 /// From the wire to records, by the protocol crate alone.
 pub(crate) fn of_the_decoder() -> Counted {

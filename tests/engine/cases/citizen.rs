@@ -38,8 +38,16 @@ pub(crate) fn reload_under_load(bench: &Bench) {
         exclude(name);
         docklog.signal(Signal::SIGHUP);
         docklog.wait_until("the reload", || docklog.said("read again: exclude.names changed") > round);
+        // The reload holds from the next list on: what comes then is of all but the excluded.
+        let excluded = bench.name(name);
         let seen = docklog.count();
-        docklog.wait_for("lines under the new rules", |lines| lines.len() > seen + 2_000);
+        docklog.wait_for("lines under the new rules", |lines| {
+            let latest = by_stream(&lines[seen.max(lines.len().saturating_sub(1_000))..]);
+            let expected = if name == "nobody" { 20 } else { 18 };
+            lines.len() > seen + 2_000
+                && latest.len() == expected
+                && latest.keys().all(|(container, _)| *container != excluded)
+        });
     }
     docklog.wait_for("all lines", |lines| {
         (2..10).all(|n| texts(lines, &bench.name(&n.to_string()), "stderr").len() as u64 >= each)

@@ -52,7 +52,7 @@ pub(crate) enum Step<'a> {
 }
 
 impl Chunked {
-    /// Takes from `rest` up to the next data; `at` is the offset of its first byte.
+    /// Takes from `rest` up to the next data, and that; `at` is the offset of its first byte.
     pub(crate) fn next<'a>(&mut self, rest: &mut &'a [u8], mut at: u64) -> Result<Step<'a>, Error> {
         loop {
             if self.state == State::Done {
@@ -251,6 +251,7 @@ mod tests {
         fails(b"5\rhello\r\n", 2, Reason::ChunkLineEnd);
         fails(b"5\r\nhello\n", 8, Reason::ChunkDataEnd);
         fails(b"5\r\nhello6\r\n", 8, Reason::ChunkDataEnd);
+        fails(b"5\r\nhello\rx", 9, Reason::ChunkDataEnd);
         fails(b"5;\n\r\nhello", 2, Reason::ChunkLineEnd);
         fails(b"5;a\x7f\r\nhello", 3, Reason::ExtensionByte(0x7f));
         fails(b"10000000000000000\r\n", 16, Reason::SizeOverflow);

@@ -154,18 +154,18 @@ pub(super) fn is_due(
     watch.is_due(window, (stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD), now, live)
 }
 
-/// If no lines may have been skipped: those that an audit compares are counted from here on.
-pub(super) fn counts_anew(watch: &mut Watch, window: &mut Window, now: Mono) -> bool {
-    let innocent = watch.doubt.is_none();
-    if innocent {
-        watch.restart(now);
-        window.anchor_here();
+/// Counts lines anew from here on. False, and nothing is done, if some may have been skipped: they are to be compared first.
+pub(super) fn count_anew(watch: &mut Watch, window: &mut Window, now: Mono) -> bool {
+    if watch.doubt.is_some() {
+        return false;
     }
-    innocent
+    watch.restart(now);
+    window.anchor_here();
+    true
 }
 
 impl Core {
-    /// Half a log file has gone by, or a burst has paused: count anew from here, or compare first.
+    /// Lines may have been skipped: compares the log with what was delivered, in a session of its own.
     pub(super) fn audit(&mut self, id: StreamId) {
         if !self.begin_audit(id) {
             return;
@@ -186,7 +186,7 @@ impl Core {
         let (Some(reader), Some(watch)) = (stream.reader.as_mut(), stream.watch.as_mut()) else {
             return false;
         };
-        if counts_anew(watch, reader.window_mut(), now) {
+        if count_anew(watch, reader.window_mut(), now) {
             return false;
         }
         let doubt = watch.restart(now);

@@ -337,7 +337,7 @@ impl Core {
         }
     }
 
-    pub(super) fn count_error(&mut self, id: StreamId) {
+    fn count_error(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id) {
             container.stream.tally.errors = container.stream.tally.errors.saturating_add(1);
         }

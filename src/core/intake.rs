@@ -37,30 +37,31 @@ impl Core {
         }
     }
 
-    /// Takes what `read` passes on: the records of one read of this stream's session. Their number, too.
+    /// Takes what `read` passes on: the records of one read of this stream's session. Returns how many were of use, too.
     pub fn take<T>(&mut self, id: StreamId, read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> T) -> (T, u32) {
         let Some(mut intake) = self.intake(id).filter(|intake| !intake.is_void) else {
             return (read(&mut |_| {}), 0);
         };
         let result = read(&mut |record| intake.take(record));
-        let came = Came { live: intake.live, ..intake.came };
+        let came = intake.came;
         let records = came.records;
-        self.took(id, came);
+        self.after_read(id, came);
         (result, records)
     }
 
     fn intake(&mut self, id: StreamId) -> Option<Intake<'_>> {
         let container = self.catalogue.get_mut(id)?;
         let stream = &mut container.stream;
-        let since = Live { since: stream.head_at, held: self.held };
+        // A head is told after the records that came with it.
+        let headed = stream.phase == Phase::Open { head: true };
+        let since = if headed { stream.head_at } else { self.now.mono };
         Some(Intake {
             is_void: stream.discarding,
             reader: stream.reader.as_mut()?,
             watch: stream.watch.as_deref_mut(),
-            follow: stream.follow.then_some(since),
+            follow: stream.follow.then_some(Live { since, held: self.held }),
             now: self.now,
-            live: stream.live,
-            came: Came { gaps: self.counts.gaps, ..Came::default() },
+            came: Came { live: stream.live, gaps_before: self.counts.gaps, ..Came::default() },
             delivery: Delivery {
                 hand: Hand {
                     sinks: &mut self.sinks,
@@ -81,19 +82,20 @@ impl Core {
         })
     }
 
-    /// The records of a read have been taken: sees to what they have brought beside lines.
-    fn took(&mut self, id: StreamId, came: Came) {
+    /// Sees to what the records of a read have brought beside lines.
+    fn after_read(&mut self, id: StreamId, came: Came) {
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
+        let spoke = stream.spoke;
         if came.records > 0 {
             (stream.spoke, stream.heard) = (true, true);
             self.heard = came.last;
         }
         let turned_live = came.live && !stream.live;
-        if let Some((errors, text)) = came.errors {
-            self.engine_errors(id, errors, text);
+        if let Some(errors) = came.errors {
+            self.engine_errors(id, errors, spoke);
         }
-        self.say_gap(id, came.gaps);
+        self.say_gap(id, came.gaps_before);
         if turned_live {
             self.is_live(id);
         }
@@ -159,7 +161,7 @@ impl Core {
         let Some(Intake { reader, mut delivery, came, .. }) = self.intake(id) else { return };
         delivery.overdue_before = None;
         act(reader, &mut |news| delivery.take(news));
-        self.say_gap(id, came.gaps);
+        self.say_gap(id, came.gaps_before);
         let frame = self.catalogue.get(id).map_or(0, |container| container.stream.frame_held);
         self.fed(id, frame);
     }
@@ -208,31 +210,29 @@ impl Core {
         self.commands.push_back(Command::Close(Exchange::Logs(id)));
     }
 
-    /// The engine has told of so many errors in place of lines; of one, this.
-    fn engine_errors(&mut self, id: StreamId, errors: u32, text: String) {
-        self.counts.engine_errors += u64::from(errors);
+    /// The engine has told of errors in place of lines. `spoke`: the session had brought records before this read.
+    fn engine_errors(&mut self, id: StreamId, errors: Errors, spoke: bool) {
+        self.counts.engine_errors += u64::from(errors.number);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
-        stream.tally.errors = stream.tally.errors.saturating_add(errors);
-        if stream.spoke {
-            return self.tell(id, |name| Notice::LogTrouble { name, detail: text });
+        stream.tally.errors = stream.tally.errors.saturating_add(errors.number);
+        if spoke || errors.after_records {
+            return self.tell(id, |name| Notice::LogTrouble { name, detail: errors.first });
         }
         stream.barred = true;
-        self.trouble(id, text);
+        self.trouble(id, errors.first);
     }
 }
 
 /// Takes the records of one read. What concerns more than this stream's lines waits until the read is over.
-#[derive(Debug)]
 struct Intake<'a> {
     /// Records are of no use any more.
     is_void: bool,
     reader: &'a mut Reader,
     watch: Option<&'a mut Watch>,
-    /// The session follows, so.
+    /// Of a session that follows: what audits must know of it.
     follow: Option<Live>,
     now: Now,
-    live: bool,
     delivery: Delivery<'a>,
     came: Came,
 }
@@ -240,22 +240,31 @@ struct Intake<'a> {
 /// What the records of a read have brought beside lines.
 #[derive(Debug, Default)]
 struct Came {
-    /// Records; and the time of the last.
     records: u32,
+    /// The time of the last record.
     last: Option<Timestamp>,
     /// The session brings the present by now.
     live: bool,
-    /// Gaps told before.
-    gaps: u64,
-    /// Errors of the engine, and what one of them said.
-    errors: Option<(u32, String)>,
+    /// Gaps that had been told before the read.
+    gaps_before: u64,
+    errors: Option<Errors>,
+    /// Nothing that follows is taken.
     ends: Option<Ends>,
 }
 
+/// What the engine has said in place of lines.
+#[derive(Debug)]
+struct Errors {
+    number: u32,
+    first: String,
+    /// Records had come before the first.
+    after_records: bool,
+}
+
 /// Why no more of a session is taken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Ends {
-    /// Its window is too small.
+    /// It can't show where the stream stands.
     Reopen,
     /// The log is to be compared with what was delivered.
     Audit,
@@ -272,30 +281,31 @@ impl Intake<'_> {
         }
         self.came.records += 1;
         self.came.last = record.stamp.map(|stamp| stamp.time);
-        let live = self.follow.filter(|_| self.live);
-        let due = self
-            .watch
-            .as_mut()
-            .is_some_and(|watch| audit::is_due(watch, self.reader.window_mut(), &record, self.now, live));
+        let live = self.follow.filter(|_| self.came.live);
+        let window = self.reader.window_mut();
+        let due =
+            self.watch.as_mut().is_some_and(|watch| audit::is_due(watch, window, &record, self.now, live));
         let delivery = &mut self.delivery;
         if !self.reader.take(record, &mut |news| delivery.take(news)) {
             self.came.ends = Some(Ends::Reopen);
-        } else if !self.live {
-            self.live = !self.reader.window().is_searching();
-        } else if due && !self.counts_anew() {
+        } else if !self.came.live {
+            self.came.live = !self.reader.window().is_searching();
+        } else if due
+            && let Some(watch) = self.watch.as_mut()
+            && !audit::count_anew(watch, self.reader.window_mut(), self.now.mono)
+        {
             self.came.ends = Some(Ends::Audit);
         }
     }
 
-    /// If no lines may have been skipped: those to be compared are counted from here on.
-    fn counts_anew(&mut self) -> bool {
-        let watch = self.watch.as_mut();
-        watch.is_some_and(|watch| audit::counts_anew(watch, self.reader.window_mut(), self.now.mono))
-    }
-
     fn error(&mut self, text: &[u8]) {
-        let text = || String::from_utf8_lossy(text).trim_end().to_owned();
-        self.came.errors.get_or_insert_with(|| (0, text())).0 += 1;
+        let after_records = self.came.records > 0;
+        let errors = self.came.errors.get_or_insert_with(|| Errors {
+            number: 0,
+            first: String::from_utf8_lossy(text).trim_end().to_owned(),
+            after_records,
+        });
+        errors.number += 1;
     }
 }
 
@@ -313,7 +323,6 @@ fn account(memory: &mut Memory, lines: &mut usize, frame: &mut usize, lines_now:
 }
 
 /// Hands the new lines of one stream to the sinks.
-#[derive(Debug)]
 struct Delivery<'a> {
     hand: Hand<'a>,
     rules: &'a Rules,

@@ -295,7 +295,7 @@ impl Sinks {
 }
 
 /// What one of the sinks that may lose lines can hold: all of them together can't stop the others.
-#[inline(never)] // else its beginning is computed for every line, though few sinks need it
+#[inline(never)] // else the sharers would be counted for each line, though few sinks drop any
 fn share(rules: &[SinkRules], limit: usize) -> usize {
     let sharers = rules.iter().filter(|rules| rules.drops).count();
     limit / limits::SHARE / sharers.max(1)

@@ -121,6 +121,21 @@ mod tests {
                 assert_eq!(out, serde_json::to_vec(&text).expect("a string"), "{byte:#x} at {at}");
                 let mut ascii = Vec::new();
                 assert!(ascii_string(text.as_bytes(), &mut ascii) && ascii == out, "{byte:#x} at {at}");
+                assert_eq!(is_plain(text.as_bytes()), out.len() == text.len() + 2, "{byte:#x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_byte_beyond_ascii_is_plain_at_any_place() {
+        for len in 1..3 * BLOCK {
+            for at in 0..len {
+                for byte in [0x80, 0x9f, 0xc3, 0xff] {
+                    let mut text = vec![b'x'; len];
+                    assert!(is_plain(&text));
+                    text[at] = byte;
+                    assert!(!is_plain(&text) && !ascii_string(&text, &mut Vec::new()), "{byte:#x} at {at}");
+                }
             }
         }
     }

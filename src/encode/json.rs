@@ -50,6 +50,7 @@ impl Json {
             None => out.push(b'{'),
         }
         out.extend_from_slice(&self.container);
+        // The end of the key depends on the message.
         out.extend_from_slice(match line.channel {
             Channel::Stdout => b",\"stream\":\"stdout\",\"message",
             Channel::Stderr => b",\"stream\":\"stderr\",\"message",
@@ -76,12 +77,13 @@ impl Json {
     /// What follows is of this container.
     fn turn_to(&mut self, source: &Rc<Source>) {
         if !self.source.as_ref().is_some_and(|present| Rc::ptr_eq(present, source)) {
-            self.show(source);
+            self.describe(source);
         }
     }
 
-    #[cold]
-    fn show(&mut self, source: &Rc<Source>) {
+    /// Puts together what all lines of a container have.
+    #[cold] // most lines come in runs of one container
+    fn describe(&mut self, source: &Rc<Source>) {
         self.source = Some(Rc::clone(source));
         let mut json = std::mem::take(&mut self.container);
         json.clear();

@@ -1,4 +1,4 @@
-//! docklog reads the logs of all containers of a Docker engine, on one thread that nothing can block.
+//! docklog reads the logs of all containers of a Docker engine, on one thread that nothing but a disk can make wait.
 //!
 //! A map: [`cli`] and [`config`] say what a run is to do. [`core`] decides, and touches nothing. [`shell`] acts, and
 //! decides nothing. [`encode`] makes bytes of lines, [`files`] keeps them in files, [`push`] sends them to HTTP receivers, [`web`] answers to those who ask
@@ -7,10 +7,12 @@
 //!
 //! What always holds:
 //!
-//! - One thread, one wait. Every descriptor is non-blocking, or is written to in a way that can't block.
+//! - One thread, one wait. Every descriptor is non-blocking, or is written to in a way that can't block; but files wait for
+//!   their disk, in small pieces.
 //! - A byte that was read is delivered, or counted under a named reason ([`core::count`]).
 //! - Everything has a limit, and they all stand in [`limits`].
-//! - Every wake-up has a name ([`core::timers::Timer`]) or a descriptor that is ready.
+//! - Every wake-up has a name ([`core::timers::Timer`]), is the deadline of a sink or of a client of our own HTTP, or comes from
+//!   a descriptor that is ready.
 
 pub mod cli;
 pub mod config;

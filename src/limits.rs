@@ -7,12 +7,18 @@ use std::time::Duration;
 /// larger buffer would seldom be filled.
 pub const READ_BUFFER: usize = 64 * 1024;
 
+/// Events taken from the kernel at a time.
+pub const EVENTS: usize = 256;
+
 /// Bytes read from one connection before the others get their turn.
 pub const READ_PER_TURN: usize = 64 * 1024;
 
-/// Encoded lines gathered before the outlet gets its turn, in bytes: enough for large writes; and what is never large needs
-/// no memory to be large in.
+/// Encoded lines gathered before the outlet gets its turn, in bytes: enough for large writes, and little enough to keep
+/// allocated.
 pub const BATCH: usize = 64 * 1024;
+
+/// Elements for which a buffer may keep room in any case.
+pub const KEPT: usize = 1024;
 
 /// The largest batch that is sent at once (`batch_size`): it is compressed in one go, while the loop stands still.
 pub const BATCH_MOST: usize = 1024 * 1024;
@@ -43,8 +49,8 @@ pub const MESSAGES: usize = 64 * 1024;
 /// Longest span that `--max-latency` takes: log data gathers for it in the sockets, where engines wait for us.
 pub const LATENCY_MOST: Duration = Duration::from_secs(1);
 
-/// Records that are older than this, and twice as old as holds make them, show that their stream is behind: it catches up, or
-/// its engine waits for us.
+/// Records that are older than this and two of the longest holds together show that their stream is behind: it catches up, or its
+/// engine waits for us.
 pub const LATE: Duration = Duration::from_millis(100);
 
 /// Longest hold for a stream that is behind.
@@ -218,7 +224,7 @@ pub const UNTIL_GRACE: Duration = Duration::from_millis(300);
 /// From SIGTERM to the end, whatever the outlets do. Users were promised one second.
 pub const STOP: Duration = Duration::from_millis(900);
 
-/// The same where lines are sent to other machines, which need their time to answer. Below systemd's 90 s.
+/// The same where lines are sent to other machines, which need their time to answer. Below `TimeoutStopSec` of our unit.
 pub const STOP_SENDING: Duration = Duration::from_secs(5);
 
 /// Time constant of a stream's rate: after twice as long, six sevenths of the mean are of that time.

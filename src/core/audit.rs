@@ -96,14 +96,14 @@ impl Watch {
         }
     }
 
-    /// So many bytes.
+    /// Bytes of one of its files.
     pub(super) fn size(&self) -> u64 {
         self.file.size
     }
 
     /// A record has come that isn't delivered yet, of this time and so many bytes. True: when it is, count anew from there, or
     /// compare first.
-    fn is_due(
+    fn note(
         &mut self,
         window: &mut Window,
         (time, bytes): (Timestamp, u64),
@@ -141,8 +141,8 @@ impl Watch {
     }
 }
 
-/// What a record that is about to be delivered means for the audit of its stream, see [`Watch::is_due`].
-pub(super) fn is_due(
+/// What a record that is about to be delivered means for the audit of its stream, see [`Watch::note`].
+pub(super) fn note(
     watch: &mut Watch,
     window: &mut Window,
     record: &Record<'_>,
@@ -151,7 +151,7 @@ pub(super) fn is_due(
 ) -> bool {
     // Of what is searched through nothing is new.
     let Some(stamp) = record.stamp.filter(|_| !window.is_searching()) else { return false };
-    watch.is_due(window, (stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD), now, live)
+    watch.note(window, (stamp.time, record.text.len() as u64 + limits::RECORD_OVERHEAD), now, live)
 }
 
 /// Counts lines anew from here on. False, and nothing is done, if some may have been skipped: they are to be compared first.
@@ -233,7 +233,7 @@ mod tests {
                     wall: Timestamp::from_unix_nanos((self.micros + late) * 1_000),
                 };
                 let time = Timestamp::from_unix_nanos(self.micros * 1_000);
-                self.due += usize::from(self.watch.is_due(&mut self.window, (time, 100), now, Some(LIVE)));
+                self.due += usize::from(self.watch.note(&mut self.window, (time, 100), now, Some(LIVE)));
             }
             self
         }

@@ -39,7 +39,8 @@ impl Core {
 
     /// Takes what `read` passes on: the records of one read of this stream's session. Returns how many were of use, too.
     pub fn take<T>(&mut self, id: StreamId, read: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> T) -> (T, u32) {
-        let Some(mut intake) = self.intake(id).filter(|intake| !intake.is_void) else {
+        let wanted = self.catalogue.get(id).is_some_and(|container| !container.stream.discarding);
+        let Some(mut intake) = self.intake(id).filter(|_| wanted) else {
             return (read(&mut |_| {}), 0);
         };
         let result = read(&mut |record| intake.take(record));
@@ -56,7 +57,6 @@ impl Core {
         let headed = stream.phase == Phase::Open { head: true };
         let since = if headed { stream.head_at } else { self.now.mono };
         Some(Intake {
-            is_void: stream.discarding,
             reader: stream.reader.as_mut()?,
             watch: stream.watch.as_deref_mut(),
             follow: stream.follow.then_some(Live { since, held: self.held }),
@@ -226,8 +226,6 @@ impl Core {
 
 /// Takes the records of one read. What concerns more than this stream's lines waits until the read is over.
 struct Intake<'a> {
-    /// Records are of no use any more.
-    is_void: bool,
     reader: &'a mut Reader,
     watch: Option<&'a mut Watch>,
     /// Of a session that follows: what audits must know of it.
@@ -284,7 +282,7 @@ impl Intake<'_> {
         let live = self.follow.filter(|_| self.came.live);
         let window = self.reader.window_mut();
         let due =
-            self.watch.as_mut().is_some_and(|watch| audit::is_due(watch, window, &record, self.now, live));
+            self.watch.as_mut().is_some_and(|watch| audit::note(watch, window, &record, self.now, live));
         let delivery = &mut self.delivery;
         if !self.reader.take(record, &mut |news| delivery.take(news)) {
             self.came.ends = Some(Ends::Reopen);

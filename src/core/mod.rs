@@ -3,6 +3,8 @@
 //!
 //! | file | decides |
 //! |---|---|
+//! | `exchange` | what comes in, and what is to be done |
+//! | `catalogue`, `time` | the containers that are known; what time is |
 //! | `discovery` | which containers there are |
 //! | `selection`, `pattern` | which of them are followed, and why |
 //! | `standing` | what follows when that changes |
@@ -153,7 +155,7 @@ pub struct Core {
     catching_up: usize,
     /// What an earlier run has left.
     saved: Saved,
-    /// Streams whose place has changed since the last batch.
+    /// Streams whose place has changed in this epoch.
     moved: Vec<StreamId>,
     timers: Timers,
     memory: Memory,
@@ -400,9 +402,10 @@ impl Core {
     /// Closes everything. Lines whose end hasn't come leave as they are, for they won't be asked for again; unless there is
     /// a checkpoint: then they will, whole.
     fn finish(&mut self, code: i32) {
-        if self.exit.replace(code).is_some() {
+        if self.exit.is_some() {
             return;
         }
+        self.exit = Some(code);
         self.notify(Service::Stopping);
         for exchange in [Exchange::Version, Exchange::Events, Exchange::List] {
             self.commands.push_back(Command::Close(exchange));
@@ -556,5 +559,21 @@ impl Core {
             self.sinks.expect(name);
         }
         self.commands.push_back(Command::Say(notice));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_has_failed_and_is_then_stopped_has_failed() {
+        let rules = crate::config::Settings::from_args([]).expect("settings").rules;
+        let now = Now { mono: Mono::default(), wall: Timestamp { seconds: 1_000, nanos: 0 } };
+        let mut core = Core::new(rules, Saved::default(), now, 1);
+        core.finish(1);
+        core.handle(Input::Stop);
+        assert_eq!(core.exit, Some(1));
+        assert!(core.asked_to_stop.is_some(), "what is left to write has so much time only");
     }
 }

@@ -17,10 +17,10 @@ const FLOW: f64 = 3.0;
 /// What one turn has read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
-    /// Records, and those of the busiest connection.
+    /// Records of all connections.
     pub total: u32,
-    /// See `total`.
-    pub records: u32,
+    /// Those of the connection with most.
+    pub busiest: u32,
     /// Bytes of the connection with most of them.
     pub bytes: usize,
     /// How old the records of the connection were that is furthest behind.
@@ -31,7 +31,7 @@ impl Load {
     /// Takes one connection's part into account.
     pub fn add(&mut self, records: u32, bytes: usize, age: Duration) {
         self.total = self.total.saturating_add(records);
-        self.records = self.records.max(records);
+        self.busiest = self.busiest.max(records);
         self.bytes = self.bytes.max(bytes);
         self.age = self.age.max(age);
     }
@@ -68,7 +68,7 @@ impl Pace {
         }
         let leaked = elapsed.as_secs_f64() / self.longest.as_secs_f64();
         self.flow = ((self.flow - leaked).max(0.0) + f64::from(load.total)).min(2.0 * FLOW);
-        let filled = (f64::from(load.records) / f64::from(limits::SOCKET_CHUNKS))
+        let filled = (f64::from(load.busiest) / f64::from(limits::SOCKET_CHUNKS))
             .max(load.bytes as f64 / limits::SOCKET_BYTES as f64);
         if filled == 0.0 || self.flow < FLOW {
             return Duration::ZERO;
@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn a_steady_flow_is_held_for_the_whole_span() {
-        let load = Load { total: 5, records: 5, bytes: 700, age: LONGEST };
+        let load = Load { total: 5, busiest: 5, bytes: 700, age: LONGEST };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), LONGEST);
         assert_eq!(Pace::new(Duration::ZERO).hold(Mono(5 * MS), load), Duration::ZERO);
     }
 
     #[test]
     fn lines_that_come_one_by_one_are_not_held_but_those_of_many_quiet_streams_are() {
-        let one = Load { total: 1, records: 1, bytes: 150, age: Duration::ZERO };
+        let one = Load { total: 1, busiest: 1, bytes: 150, age: Duration::ZERO };
         let mut pace = Pace::new(LONGEST);
         assert_eq!(pace.hold(Mono(200 * MS), one), Duration::ZERO, "one in 200 ms");
         assert_eq!(pace.hold(Mono(230 * MS), one), Duration::ZERO, "one in 30 ms");
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_slow_flow_is_held_as_soon_as_a_hold_spares_wake_ups() {
-        let one = Load { total: 1, records: 1, bytes: 150, age: Duration::ZERO };
+        let one = Load { total: 1, busiest: 1, bytes: 150, age: Duration::ZERO };
         let held = |millis: u64| {
             let mut pace = Pace::new(LONGEST);
             (1..200).filter(|n| !pace.hold(Mono(n * millis * MS), one).is_zero()).count()
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn who_is_behind_is_read_at_once() {
-        let load = Load { total: 5, records: 2, bytes: 300, age: Duration::from_secs(3) };
+        let load = Load { total: 5, busiest: 2, bytes: 300, age: Duration::from_secs(3) };
         assert_eq!(Pace::new(LONGEST).hold(Mono(5 * MS), load), limits::HOLD_OF_LATE);
     }
 
@@ -133,10 +133,10 @@ mod tests {
     fn a_flood_shortens_the_hold_until_the_socket_fills_by_a_third() {
         let mut pace = Pace::new(LONGEST);
         let chunks = limits::SOCKET_CHUNKS;
-        let full = Load { total: chunks, records: chunks, bytes: 40_000, age: Duration::ZERO };
+        let full = Load { total: chunks, busiest: chunks, bytes: 40_000, age: Duration::ZERO };
         let hold = pace.hold(Mono(2 * MS), full);
         assert!(hold > Duration::from_micros(700) && hold < Duration::from_micros(730), "{hold:?}");
-        let large = Load { records: 13, bytes: limits::SOCKET_BYTES, ..full };
+        let large = Load { busiest: 13, bytes: limits::SOCKET_BYTES, ..full };
         assert!(pace.hold(Mono(3 * MS), large) < Duration::from_micros(370));
     }
 }

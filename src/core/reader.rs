@@ -103,7 +103,11 @@ impl Reader {
             false => before,
         };
         self.joiner.push(record, &mut |line| judge.take(&line, end(&line)));
-        !self.window.is_exhausted()
+        let exhausted = self.window.is_exhausted();
+        if exhausted {
+            self.window.grow();
+        }
+        !exhausted
     }
 
     /// Nothing can bring the rest of open lines any more: they leave as they are.

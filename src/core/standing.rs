@@ -190,7 +190,7 @@ impl Core {
         let may_pass = matches!(end, End::Unconnected(_) | End::Truncated | End::Late);
         if stream.phase == Phase::Inspecting && may_pass && stream.attempt < limits::TRIES {
             stream.format = FormatKnown::Unasked;
-            self.leave_place(id);
+            self.leave_slot(id);
             self.fail(id);
             return true;
         }

@@ -99,8 +99,8 @@ pub struct Stream {
     pub(super) counted: bool,
     /// The rest of this session's bytes is of no use: it is being closed.
     pub(super) discarding: bool,
-    /// It has one of the places of those whose answer is awaited ([`limits::OPENING`]).
-    pub(super) has_place: bool,
+    /// It has one of the slots of those whose answer is awaited ([`limits::OPENING`]).
+    pub(super) has_slot: bool,
     /// Sessions that failed one after another; connects that found the backlog full, one after another.
     pub(super) attempt: u32,
     pub(super) backlog: u32,
@@ -180,7 +180,7 @@ impl Stream {
             rotated_at: None,
             counted: false,
             discarding: false,
-            has_place: false,
+            has_slot: false,
             attempt: 0,
             backlog: 0,
             started: false,
@@ -340,7 +340,7 @@ impl Core {
             }
             _ => {
                 stream.phase = Phase::Inspecting;
-                self.take_place(id);
+                self.take_slot(id);
             }
         }
         // The log first: it is what a container that is about to be removed takes away.
@@ -379,7 +379,7 @@ impl Core {
         if !std::mem::replace(&mut stream.counted, true) {
             self.sessions += 1;
         }
-        self.take_place(id);
+        self.take_slot(id);
         // A follow may keep silent until its first line (Podman, W-06), and only gives up its place then.
         let patience = if follow { limits::PLACE } else { limits::ANSWER };
         self.timers.set(Timer::Answer(Exchange::Logs(id)), self.now.mono.after(patience));
@@ -388,7 +388,7 @@ impl Core {
 
     /// A session is over, or is about to be closed: nothing waits for it any more.
     pub(super) fn session_is_over(&mut self, id: StreamId) {
-        self.leave_place(id);
+        self.leave_slot(id);
         for timer in [Timer::Answer(Exchange::Logs(id)), Timer::Place(id), Timer::Lease(id)] {
             self.timers.cancel(timer);
         }
@@ -400,18 +400,18 @@ impl Core {
         }
     }
 
-    fn take_place(&mut self, id: StreamId) {
+    fn take_slot(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id)
-            && !std::mem::replace(&mut container.stream.has_place, true)
+            && !std::mem::replace(&mut container.stream.has_slot, true)
         {
             self.opening += 1;
         }
     }
 
     /// Its answer isn't awaited any more.
-    pub(super) fn leave_place(&mut self, id: StreamId) {
+    pub(super) fn leave_slot(&mut self, id: StreamId) {
         if let Some(container) = self.catalogue.get_mut(id)
-            && std::mem::replace(&mut container.stream.has_place, false)
+            && std::mem::replace(&mut container.stream.has_slot, false)
         {
             self.opening -= 1;
         }
@@ -420,7 +420,7 @@ impl Core {
     /// The head of a session is late.
     pub(super) fn head_is_late(&mut self, id: StreamId) {
         if self.catalogue.get(id).is_some_and(|container| container.stream.follow) {
-            self.leave_place(id);
+            self.leave_slot(id);
             self.is_live(id); // so that its lease, or somebody else's turn, ends it
         } else {
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
@@ -434,7 +434,7 @@ impl Core {
             return; // core has closed this session, and the shell will
         }
         self.timers.cancel(Timer::Answer(Exchange::Logs(id)));
-        self.leave_place(id);
+        self.leave_slot(id);
         let Some(container) = self.catalogue.get_mut(id) else { return };
         let stream = &mut container.stream;
         (stream.phase, stream.backlog) = (Phase::Open { head: true }, 0);
@@ -489,7 +489,7 @@ impl Core {
             stream.opening = Opening::As(started.map_or(Begin::Now(self.now.wall), at_start));
         }
         if stream.phase == Phase::Inspecting {
-            self.leave_place(id);
+            self.leave_slot(id);
             self.enqueue(id);
         }
     }

@@ -1,8 +1,7 @@
 //! How much a buffer usually holds. What a burst has grown is given back when it is over; but a buffer that is filled again
 //! and again keeps its memory, for to give it back and fetch it anew costs page faults, more than the lines in it.
 
-/// Elements that a buffer may keep in any case.
-const KEPT: usize = 1024;
+use crate::limits;
 
 /// Remembers how full a buffer gets: its largest use, of which each later use takes off an eighth.
 #[derive(Debug, Default)]
@@ -15,8 +14,8 @@ impl Usual {
     pub fn empty<T>(&mut self, buffer: &mut Vec<T>) {
         self.most = buffer.len().max(self.most - self.most.div_ceil(8));
         buffer.clear();
-        if buffer.capacity() / 4 > self.most.max(KEPT) {
-            buffer.shrink_to(2 * self.most.max(KEPT));
+        if buffer.capacity() / 4 > self.most.max(limits::KEPT) {
+            buffer.shrink_to(2 * self.most.max(limits::KEPT));
         }
     }
 }
@@ -39,6 +38,6 @@ mod tests {
             buffer.resize(500, 0);
             usual.empty(&mut buffer);
         }
-        assert!(buffer.capacity() <= 4 * KEPT, "{}", buffer.capacity());
+        assert!(buffer.capacity() <= 4 * limits::KEPT, "{}", buffer.capacity());
     }
 }

@@ -372,7 +372,7 @@ impl Window {
             Search::Time => {
                 self.seen[half].reached |= self.resumed().mark(half).is_some_and(|mark| time >= mark.time);
                 if first_of_log && self.lost && self.is_newer(half, time) {
-                    self.all_is_new();
+                    self.search = Search::Nothing; // the last line is gone, and all that is left came after it
                 }
                 true
             }
@@ -406,15 +406,11 @@ impl Window {
         }
     }
 
-    /// True if the window has come to its end without the line that it was searched for: close the session and open the
-    /// next, larger one.
-    pub fn is_exhausted(&mut self) -> bool {
-        let exhausted = self.is_searching() && self.asked.is_some_and(|asked| self.records >= asked);
-        let exhausted = exhausted && self.search == Search::Line;
-        if exhausted {
-            self.grow();
-        }
-        exhausted
+    /// True if the window has come to its end without the line that it was searched for: let it grow, close the session and
+    /// open the next.
+    pub fn is_exhausted(&self) -> bool {
+        let ended = self.asked.is_some_and(|asked| self.records >= asked);
+        ended && self.search == Search::Line && self.is_searching()
     }
 
     /// True unless the window may begin inside the open line of this channel, all parts of which bear one time; or among
@@ -435,12 +431,8 @@ impl Window {
         }
     }
 
-    /// The whole log begins after the last line: that one, and perhaps more, is gone.
-    fn all_is_new(&mut self) {
-        self.search = Search::Nothing;
-    }
-
-    fn grow(&mut self) {
+    /// The next session asks for more.
+    pub fn grow(&mut self) {
         let larger = self.asked.map(|size| size.max(1) * limits::WINDOW_GROWTH);
         self.larger = Some(larger.filter(|&size| size <= limits::WINDOW_MOST));
     }

@@ -46,9 +46,6 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const SIGNALS_TAKEN: [Signal; 5] =
     [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
 
-/// Events taken from the kernel at a time.
-const EVENTS: usize = 256;
-
 /// This machine, seen by one docklog.
 pub struct Host {
     path: PathBuf,
@@ -169,7 +166,7 @@ impl Host {
             // Refused for regular files and /dev/null (EPERM): they never say that they would block.
             let _ = urgent.registry().register(&mut SourceFd(&fd), token, Interest::WRITABLE);
         }
-        let events = Events::with_capacity(EVENTS);
+        let events = Events::with_capacity(limits::EVENTS);
         Ok(Self {
             path: engine,
             all,
@@ -327,7 +324,7 @@ impl World for Host {
         loop {
             Self::poll(&mut self.urgent, &mut self.events, Some(Duration::ZERO))?;
             self.tell(ready);
-            if self.events.iter().count() < EVENTS {
+            if self.events.iter().count() < limits::EVENTS {
                 return Ok(());
             }
         }

@@ -35,7 +35,7 @@ pub struct Turn<W: World> {
     /// Connections that are ready to run.
     run: VecDeque<Token>,
     /// Those that are ready, but without a permit.
-    parked: Vec<Token>,
+    starved: Vec<Token>,
     ready: Vec<Ready>,
     buffer: Box<[u8]>,
     pace: Pace,
@@ -46,7 +46,7 @@ pub struct Turn<W: World> {
     tend_at: Option<Mono>,
     messages: Messages,
     news: bool,
-    /// stdout takes nothing any more: end with this code.
+    /// A sink takes nothing any more (nobody reads stdout): end with this code.
     closed: Option<i32>,
     stateful: bool,
     /// What was set at the start; and what holds of it that can be changed since.
@@ -65,7 +65,7 @@ enum After {
     /// Until the next event.
     Waits,
     /// It may not read now.
-    Parked,
+    Starved,
     /// The exchange is over.
     Over(End),
 }
@@ -91,7 +91,7 @@ impl<W: World> Turn<W> {
             tokens: HashMap::new(),
             web: Web::new(ways),
             run: VecDeque::new(),
-            parked: Vec::new(),
+            starved: Vec::new(),
             ready: Vec::new(),
             buffer: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             pace: Pace::new(settings.max_latency),
@@ -130,7 +130,7 @@ impl<W: World> Turn<W> {
                 self.talk();
                 return code;
             }
-            self.unpark();
+            self.feed_starved();
             let hold = self.pace.hold(now.mono, std::mem::take(&mut self.load));
             if let Err(error) = self.wait(now, hold) {
                 self.messages.push(format!("docklog: waiting for events failed: {error}\n").as_bytes());
@@ -198,14 +198,14 @@ impl<W: World> Turn<W> {
         self.ready = marked;
     }
 
-    /// Whoever was parked and may read now runs in the next turn. Its readiness was told once and won't be told again.
-    fn unpark(&mut self) {
-        for token in std::mem::take(&mut self.parked) {
+    /// Whoever was starved and may read now runs in the next turn. Its readiness was told once and won't be told again.
+    fn feed_starved(&mut self) {
+        for token in std::mem::take(&mut self.starved) {
             let Some(connection) = self.connections.get_mut(token) else { continue };
             if permit(connection, &self.core) > 0 {
                 self.run.push_back(token);
             } else {
-                self.parked.push(token);
+                self.starved.push(token);
             }
         }
     }
@@ -220,8 +220,8 @@ impl<W: World> Turn<W> {
             let Some(token) = self.run.pop_front() else { return };
             match self.run_one(token) {
                 After::Again => self.run.push_back(token),
-                After::Parked => {
-                    self.parked.push(token);
+                After::Starved => {
+                    self.starved.push(token);
                     if let Some(&Exchange::Logs(id)) = self.connections.get_mut(token).map(|c| &c.exchange) {
                         self.core.starved(id);
                     }
@@ -250,7 +250,7 @@ impl<W: World> Turn<W> {
             }
             let permit = permit(connection, &self.core).min(self.buffer.len());
             if permit == 0 {
-                break After::Parked;
+                break After::Starved;
             }
             match connection.socket.read(&mut self.buffer[..permit]) {
                 Ok(0) => break After::Over(connection.finish(&mut self.core)),
@@ -370,7 +370,8 @@ impl<W: World> Turn<W> {
         text
     }
 
-    /// Writes the checkpoint, if there is one: up to where all lines are written, and how long the sinks' files were then.
+    /// Writes the checkpoint: up to where all lines are written, and how long the sinks' files were then. Without one the files are
+    /// told all the same that what they hold is settled.
     fn save(&mut self) {
         let bytes = if self.stateful { self.checkpoint() } else { Vec::new() };
         match self.world.save(&bytes) {

@@ -30,7 +30,7 @@ pub enum Urgency {
     Bulk,
 }
 
-/// The ways out of the process.
+/// The ways out of the process that take bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outlet {
     /// Log data for the sink of this number, nothing else.

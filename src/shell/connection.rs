@@ -98,22 +98,21 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Takes bytes of the response. Returns the number of records, too.
+    /// Takes bytes of the response. Returns how many records of it were of use, too.
     pub fn feed(&mut self, bytes: &[u8], core: &mut Core) -> (Outcome, u32) {
         let Some(decoder) = self.decoder.as_mut() else { return (Outcome::Open, 0) };
         let exchange = self.exchange;
-        let mut records = 0;
-        let progress = match (decoder, exchange) {
-            (Decoder::Document(document), _) => document.feed(bytes),
+        let (progress, records) = match (decoder, exchange) {
+            (Decoder::Document(document), _) => (document.feed(bytes), 0),
             (Decoder::Items(items), _) => {
                 let mut parsed = Vec::new();
                 let progress = items.feed(bytes, &mut |item| parsed.push(parse(exchange, item)));
                 tell_head(&mut self.head_told, exchange, items.head(), core);
                 parsed.into_iter().flatten().for_each(|input| core.handle(input));
-                progress
+                (progress, 0)
             }
             (Decoder::Session(session), Exchange::Logs(id)) => {
-                feed_session(session, id, bytes, &mut self.head_told, &mut records, core)
+                feed_session(session, id, bytes, &mut self.head_told, core)
             }
             (Decoder::Session(_), _) => return (Outcome::Open, 0), // no such pair is made
         };
@@ -172,14 +171,12 @@ fn feed_session(
     id: StreamId,
     bytes: &[u8],
     head_told: &mut bool,
-    records: &mut u32,
     core: &mut Core,
-) -> Result<Progress, Error> {
-    let progress;
-    (progress, *records) = core.take(id, |out| session.feed(bytes, out));
+) -> (Result<Progress, Error>, u32) {
+    let fed = core.take(id, |out| session.feed(bytes, out));
     tell_head(head_told, Exchange::Logs(id), session.head(), core);
     core.fed(id, session.held());
-    progress
+    fed
 }
 
 /// A head of 200 is told once; other heads lead to [`End::Refused`].

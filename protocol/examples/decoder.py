@@ -15,6 +15,7 @@ The layers, from the wire up:
 """
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -110,7 +111,7 @@ def framing(method, status, minor, fields):
 
 
 def read_final_head(wire, method):
-    """Returns (status, framing) of the head that is not an interim one. W-11"""
+    """Returns (status, framing, whether Podman says it) of the head that is not an interim one. W-11"""
     while True:
         start = wire.at
         status, minor, fields = read_head(wire)
@@ -120,7 +121,7 @@ def read_final_head(wire, method):
         if how is None:
             raise Wrong("framing", start)
         if status >= 200:
-            return status, how
+            return status, how, b"libpod-api-version" in dict(fields)  # W-04
 
 
 # ---- The body: W-12 to W-25
@@ -129,14 +130,24 @@ class Body:
     """A body in pieces. When they have all been taken, `end` tells why there are no more."""
 
     def __init__(self, wire, how):
-        self.wire, self.how = wire, how
+        self.wire, self.how, self.podman, self.begun = wire, how, False, None
         # "complete"; "closed", which is complete as far as one can tell (W-14); "cut"; or a Wrong.
         self.end = None
         # No piece of a chunk is missing: what came are whole messages. W-20
         self.whole = True
 
     def pieces(self):
-        """Yields (offset, bytes, whether they end a chunk)."""
+        """(offset, bytes, whether they end a chunk) of each piece."""
+        return self.begun or self.all()
+
+    def begins_with(self, byte):
+        """Looks at the first piece, which `pieces` gives all the same."""
+        rest = self.all()
+        first = list(itertools.islice(rest, 1))
+        self.begun = itertools.chain(first, rest)
+        return bool(first) and first[0][1][:1] == byte
+
+    def all(self):
         try:
             if self.how == "chunked":
                 yield from self.chunks()
@@ -536,8 +547,7 @@ def decode(read, asked):
     wire, status = Wire(read), None
     body = Body(wire, "none")
     try:
-        status, how = read_final_head(wire, asked["method"])
-        body.how = how
+        status, body.how, body.podman = read_final_head(wire, asked["method"])
     except Cut:
         body.end = "cut"
     except Wrong as wrong:
@@ -557,6 +567,8 @@ def contents(body, status, asked):
     if status == 200 and asked["kind"] in ("list", "events"):
         convert = listed if asked["kind"] == "list" else event
         return {"items": [convert(item) for item in items(body, asked["kind"] == "list")]}
+    if status != 200 and asked["kind"] != "document":
+        return refused(body)
     text = b"".join(piece for _, piece, _ in body.pieces())
     answered, result = body.end in ("complete", "closed"), {}
     if status == 200 and answered and asked["document"] in ("version", "inspect"):
@@ -569,6 +581,11 @@ def contents(body, status, asked):
     return result
 
 
+def refused(body):
+    text = b"".join(piece for _, piece, _ in body.pieces())
+    return {"message": message(text)} if body.end in ("complete", "closed") else {}
+
+
 def logs(body, asked):
     records = []
 
@@ -578,6 +595,8 @@ def logs(body, asked):
             yield record
 
     is_tty = asked["format"] == "tty"  # as an inspect tells: W-39
+    if body.podman and (asked["timestamps"] or not is_tty) and body.begins_with(b"{"):
+        return refused(body)  # W-26
     found = line_ends(tty(body, asked["timestamps"]), body) if is_tty else frames(body, asked["timestamps"])
     joined = [{"records": line} | ({"drop": drop} if drop else {})
               for line, drop in lines(noted(found), asked["parts"] == "podman")]

@@ -120,6 +120,21 @@ impl LineJoiner {
         self.open.iter().flatten().filter_map(|open| Some((open.channel, open.stamp.as_ref()?.time)))
     }
 
+    /// The open line of a channel: its time, and what is held of it.
+    #[must_use]
+    pub fn open_line(&self, channel: Channel) -> Option<(Option<Timestamp>, &[u8])> {
+        let open = self.open[slot(channel)?].as_ref()?;
+        Some((open.stamp.as_ref().map(|stamp| stamp.time), &open.text))
+    }
+
+    /// Ends the open line of a channel, for its caller knows that it was whole: Podman's parts don't tell where a container's run
+    /// ended (W-43).
+    pub fn end(&mut self, channel: Channel, out: &mut dyn FnMut(Line<'_>)) {
+        if let Some(slot) = slot(channel) {
+            self.close(slot, End::Unmarked, out);
+        }
+    }
+
     /// Forgets the open lines: the stream was cut, and they will come again, whole (W-94).
     pub fn clear(&mut self) {
         self.open = [const { None }; 4];

@@ -6,14 +6,15 @@ use core::fmt;
 
 use serde::Deserialize;
 
+use crate::head::Head;
 use crate::limits;
 
-/// An answer other than 200 (W-09).
+/// An answer other than 200 (W-09), or what Podman says in place of a log after it has said 200 (W-26).
 ///
 /// It prints as `HTTP 404: No such container: web`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status code.
+    /// The status code: the head's, or that which stands in the message if the head said 200.
     pub status: u16,
     /// What the engine said, on one line without control characters; empty if it said nothing.
     pub message: String,
@@ -34,6 +35,24 @@ impl core::error::Error for Refusal {}
 pub(crate) fn keep(body: &mut Vec<u8>, bytes: &[u8]) {
     let room = limits::MESSAGE.saturating_sub(body.len());
     body.extend_from_slice(&bytes[..room.min(bytes.len())]);
+}
+
+/// What a body says, whose head said so.
+pub(crate) fn refusal(head: Option<Head>, body: &[u8]) -> Refusal {
+    let status = match head.map_or(0, |head| head.status) {
+        200 => meant(body),
+        status => status,
+    };
+    Refusal { status, message: text(body) }
+}
+
+/// The status that Podman meant (W-26).
+fn meant(body: &[u8]) -> u16 {
+    #[derive(Deserialize)]
+    struct Body {
+        response: u16,
+    }
+    serde_json::from_slice(body).map_or(500, |Body { response }| response)
 }
 
 /// The message in an error's body: JSON `{"message": …}` from engines, plain text from Go's HTTP server and from

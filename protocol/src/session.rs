@@ -8,7 +8,7 @@ use crate::head::{Content, Head};
 use crate::multiplex::Multiplex;
 use crate::response::{Next, Piece, Response};
 use crate::tty::Tty;
-use crate::{Finished, Progress, Record, Refusal, Truncated, message};
+use crate::{Finished, Progress, Record, Truncated, message};
 
 /// What a log body consists of. The engine knows by the container's `Config.Tty`; the response often does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Session {
         ended?;
         match self.body {
             Body::Multiplexed(frames) if frames.end().is_err() => Err(self.response.truncated()),
-            Body::Refused(body) => Ok(Finished::Refused(refusal(self.response.head(), &body))),
+            Body::Refused(body) => Ok(Finished::Refused(message::refusal(self.response.head(), &body))),
             _ => Ok(Finished::Complete),
         }
     }
@@ -168,6 +168,9 @@ impl Session {
 
     /// Chooses the decoder by the first bytes of the body.
     fn begin(&self, bytes: &[u8]) -> Body {
+        if self.is_late_refusal(bytes) {
+            return Body::Refused(Vec::new());
+        }
         let says_frames = self.head().is_some_and(|head| head.content == Content::Multiplexed);
         let frames = match self.format {
             Format::Multiplexed => true,
@@ -181,6 +184,14 @@ impl Session {
         }
     }
 
+    /// Podman may find out that it can't read a log when it has said 200 already (W-26). A log begins with a frame or a stamp; this
+    /// begins with a brace. (A terminal's text without stamps may do so, too.)
+    fn is_late_refusal(&self, bytes: &[u8]) -> bool {
+        let text = self.format != Format::Multiplexed && !self.timestamps;
+        let podman = self.head().is_some_and(|head| head.podman);
+        podman && !text && bytes.first() == Some(&b'{')
+    }
+
     fn end(&mut self, out: &mut dyn FnMut(Record<'_>)) -> Result<(), Error> {
         match &mut self.body {
             Body::Multiplexed(frames) => frames.end(),
@@ -191,10 +202,6 @@ impl Session {
             Body::Unknown | Body::Refused(_) => Ok(()),
         }
     }
-}
-
-fn refusal(head: Option<Head>, body: &[u8]) -> Refusal {
-    Refusal { status: head.map_or(0, |head| head.status), message: message::text(body) }
 }
 
 #[cfg(test)]

@@ -68,6 +68,10 @@ def heads():
     put("204", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello")
     put("403-proxy", b"HTTP/1.0 403 Forbidden\r\nCache-Control: no-cache\r\nContent-Type: text/html\r\n\r\n"
         b"<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n")
+    podman = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 6.0.0\r\nTransfer-Encoding: chunked\r\n\r\n"
+    gone = b'{"cause":"no such container","message":"failed to obtain logs for Container \'web\'","response":500}\n'
+    put("gone-200-chunked", podman + chunks(cut(gone, 7)))
+    put("tty-gone-200-chunked", podman + chunks([gone]))
     put("500-control", b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n"
         + chunks([b'{"message":"a\\u001b[2Jb', b'\\nc"}\n']))
     put("head-cut", HEAD[:40])

@@ -156,6 +156,13 @@ pub const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 /// Longest lease of a stream whose log was truncated: its follow may be deaf.
 pub const SHORT_LEASE: Duration = Duration::from_secs(10);
 
+/// A session for which an engine had to search its whole log lasts so many times as long as that took: a hundredth of its time, for
+/// each log. But no longer than [`LONGEST_SEARCH`], for a follow may have become deaf.
+pub const LEASE_PER_SEARCH: u32 = 100;
+
+/// See [`LEASE_PER_SEARCH`].
+pub const LONGEST_SEARCH: Duration = Duration::from_secs(3600);
+
 /// A line that a session should have brought so long before it was closed is one that it has missed.
 pub const OVERDUE: Duration = Duration::from_secs(2);
 

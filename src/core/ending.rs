@@ -113,7 +113,8 @@ impl Core {
             stream.barred = true;
             stream.trouble.get_or_insert_with(|| "its log was empty by then (or always was)".to_owned());
         }
-        stream.caught |= headed && !stream.barred;
+        let refused = matches!(end, End::Refused(_)); // Podman may do so after its 200 (W-26)
+        stream.caught |= headed && !stream.barred && !refused;
         match end {
             End::Complete if !stream.barred => stream.cut_short = false,
             End::Truncated | End::Late | End::Broken(_) => stream.cut_short |= headed,
@@ -170,7 +171,11 @@ impl Core {
             }
             403 => self.never(id, |name| Notice::Forbidden { name, message }),
             501 => self.never(id, |name| Notice::Unreadable { name, message }),
-            _ if message.contains("does not support reading") => {
+            // What engines of old, and Podman, say with 500 (W-65).
+            _ if ["does not support reading", "cannot read logs"]
+                .iter()
+                .any(|said| message.contains(said)) =>
+            {
                 self.never(id, |name| Notice::Unreadable { name, message });
             }
             // Also a container that isn't there, as somebody says (a proxy?), but has not died, as far as we were told.

@@ -15,7 +15,7 @@ use super::reader::{News, Reader};
 use super::sinks::Hand;
 use super::stream::{FormatKnown, Phase};
 use super::tally::Tally;
-use super::time::Now;
+use super::time::{Now, latest};
 use crate::limits;
 
 impl Core {
@@ -307,10 +307,9 @@ impl Intake<'_> {
     }
 }
 
-/// How long ago this was, at the least: a time of whole seconds (Podman's, W-30) may be any moment of its second.
+/// How long ago this was, at the least.
 fn least_age(time: Timestamp, now: Timestamp) -> Duration {
-    let latest = if time.nanos == 0 { Timestamp { nanos: 999_999_999, ..time } } else { time };
-    let age = now.unix_nanos().saturating_sub(latest.unix_nanos());
+    let age = now.unix_nanos().saturating_sub(latest(time).unix_nanos());
     Duration::from_nanos(u64::try_from(age).unwrap_or_default())
 }
 

@@ -79,7 +79,8 @@ impl Pattern {
             && id.to_string().starts_with(&self.text)
     }
 
-    /// True if it covers this image: as it is told, or by a glob without its tag and digest.
+    /// True if it covers this image: as it is told, or by a glob without its tag and digest, and without Docker Hub's name, which
+    /// Podman tells and Docker doesn't.
     pub fn covers_image(&self, image: &str) -> bool {
         let glob = matches!(self.matcher, Matcher::Glob(_));
         self.matches(image) || glob && short_images(image).any(|short| self.matches(short))
@@ -97,13 +98,20 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// An image without its digest, and without its tag as well. An id is no name, and has neither.
+/// An image without its digest, and without its tag as well; each also as Docker tells it. An id is no name, and has none of that.
 fn short_images(image: &str) -> impl Iterator<Item = &str> {
     let bare = image.split_once('@').map_or(image, |(bare, _)| bare);
     let after_host = bare.rfind('/').map_or(0, |slash| slash + 1);
     let tag = bare.get(after_host..).and_then(|rest| rest.find(':')).map(|colon| after_host + colon);
     let untagged = tag.and_then(|at| bare.get(..at));
-    [Some(bare), untagged].into_iter().flatten().filter(|_| !is_image_id(image))
+    let names = [Some(bare), untagged].into_iter().flatten().filter(|_| !is_image_id(image));
+    names.flat_map(|name| [Some(name), on_docker_hub(name)]).flatten()
+}
+
+/// The name that Docker has for an image of its own registry.
+fn on_docker_hub(image: &str) -> Option<&str> {
+    let image = image.strip_prefix("docker.io/")?;
+    Some(image.strip_prefix("library/").unwrap_or(image))
 }
 
 /// True of `sha256:…`, as the list tells an image whose name stands for another one by now.
@@ -198,6 +206,12 @@ mod tests {
             ("reg:5000/nginx", "reg:5000/nginx", true),
             ("reg", "reg:5000/nginx", false),
             ("*/nginx", "reg:5000/nginx:1", true),
+            ("nginx", "docker.io/library/nginx:1.25", true),
+            ("nginx:1.25", "docker.io/library/nginx:1.25", true),
+            ("docker.io/library/nginx", "docker.io/library/nginx:1.25", true),
+            ("grafana/loki", "docker.io/grafana/loki:3", true),
+            ("loki", "docker.io/grafana/loki:3", false),
+            ("nginx", "localhost/nginx:1.25", false),
             ("/^nginx$/", "nginx:1.25", false),
             ("/nginx/", "nginx:1.25", true),
             ("sha256", id.as_str(), false),

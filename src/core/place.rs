@@ -26,6 +26,7 @@ pub struct LastLine {
     /// Its time stamp.
     pub time: Timestamp,
     /// Lines delivered that bear exactly this time, itself included. More than one on Podman, which counts in seconds (W-45).
+    /// 0: the stream began among them, so that their number tells nothing; then the text must do.
     pub lines: u32,
     /// Of its text, see [`fingerprint`]. `None` if it left in segments, or was only seen in part.
     pub print: Option<u64>,
@@ -129,11 +130,19 @@ impl Half {
     /// A line has been delivered.
     pub(super) fn delivered(&mut self, time: Timestamp, print: Option<u64>, ended: bool) {
         self.open = None;
-        let before = match self.mark {
-            Mark::At(line) if line.time == time => line.lines,
-            _ => 0,
+        let lines = match self.mark {
+            Mark::At(LastLine { time: before, lines: 0, .. }) if before == time => 0,
+            Mark::At(line) if line.time == time => line.lines.saturating_add(1),
+            _ => 1,
         };
-        self.mark = Mark::At(LastLine { time, lines: before.saturating_add(1), print, ended });
+        self.mark = Mark::At(LastLine { time, lines, print, ended });
+    }
+
+    /// The line that was delivered last isn't the first of its time in the log.
+    pub(super) fn began_amid(&mut self) {
+        if let Mark::At(line) = &mut self.mark {
+            line.lines = 0;
+        }
     }
 
     /// A segment of a line has been delivered; the line goes on.

@@ -4,7 +4,7 @@ use docklog_protocol::{
     Channel, EngineKind, Line, LineJoiner, Logs, Parts, Record, Segment, Timestamp, limits as wire,
 };
 
-use super::place::{Place, fingerprint, half};
+use super::place::{Place, half};
 use super::repeats::{Habit, Repeats};
 use super::window::{After, Ask, Begin, Ended, Gap, Verdict, Window};
 
@@ -97,6 +97,12 @@ impl Reader {
             self.joiner.clear();
         }
         let mut judge = Judge { window: &mut self.window, out };
+        if judge.window.may_join_what_was_ended() {
+            let open = self.joiner.open_line(record.channel);
+            if open.is_some_and(|(time, text)| judge.window.was_taken_as_ended(record.channel, time, text)) {
+                self.joiner.end(record.channel, &mut |line| judge.take(&line, Ended::Unseen));
+            }
+        }
         // All parts of a line bear one time: a record of another has ended the line before it.
         let end = |line: &Line<'_>| match line.stamp.map(|stamp| stamp.time) == time {
             true => Ended::Here,
@@ -220,8 +226,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn take(&mut self, line: &Line<'_>, end: Ended) {
         let time = line.stamp.map(|stamp| stamp.time);
-        let print = line.segment.is_none().then(|| fingerprint(line.text));
-        let verdict = self.window.judge(line.channel, time, line.segment, line.text.len(), print, end);
+        let verdict = self.window.judge(line.channel, time, line.segment, line.text, end);
         match verdict {
             Verdict::Replay => return (self.out)(News::Replay),
             Verdict::Late => return (self.out)(News::Late(line)),
@@ -244,6 +249,7 @@ mod tests {
     use docklog_protocol::{ContainerId, Stamp};
 
     use super::*;
+    use crate::core::time::latest;
 
     /// What is delivered of a session that shows these records and is then cut: a channel, seconds, and a text, or none
     /// for a part that goes on.
@@ -281,6 +287,93 @@ mod tests {
         assert_eq!(session(&mut reader, &[&long[..], &rest].concat()), ["e2", "e3", "xxx"]);
         let whole = [&long[..], &[(Stdout, 1, Some("end"))], &rest, &[(Stdout, 4, Some(""))]].concat();
         assert_eq!(session(&mut reader, &whole), ["xxx"], "e2 and e3 came before");
+    }
+
+    /// What a session of Podman's brings, whose stamps are whole seconds: a part without newline goes on, what begins with ! is stderr's. It follows the log from
+    /// `from` on, and is then ended as its container is, or cut.
+    fn podman(reader: &mut Reader, log: &[(u8, &str)], container_ends: bool) -> Vec<String> {
+        let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Podman);
+        let logs = reader.open(&Ask { id, follow: true, until: None, engine, size: 64 }, None);
+        let mut lines = Vec::new();
+        let mut keep = |news: News<'_>| match news {
+            News::Line(line) => lines.push(String::from_utf8_lossy(line.text).into_owned()),
+            News::Gap(_) => lines.push("gap".to_owned()),
+            News::Late(_) | News::Replay => {}
+        };
+        let last = match logs.tail {
+            docklog_protocol::Tail::Last(last) => last as usize,
+            docklog_protocol::Tail::All => log.len(),
+        };
+        for &(second, text) in &log[log.len() - last.min(log.len())..] {
+            let raw = format!("2026-11-23T20:16:{second:02}Z");
+            let stamp = Stamp::parse(&raw);
+            // The engine knows better when in that second it was.
+            if logs.since.is_none_or(|since| stamp.is_some_and(|stamp| latest(stamp.time) > since)) {
+                let text = text.as_bytes();
+                let (text, part) = text.strip_suffix(b"\n").map_or((text, true), |text| (text, false));
+                let channel = if text.starts_with(b"!") { Channel::Stderr } else { Channel::Stdout };
+                assert!(reader.take(Record { channel, stamp, text, part }, &mut keep));
+            }
+        }
+        if container_ends {
+            reader.finish(&mut keep);
+        } else {
+            reader.cut();
+        }
+        lines
+    }
+
+    #[test]
+    fn a_stream_that_began_in_the_middle_of_a_second_goes_on_behind_its_last_line() {
+        for begin in [Begin::History { tail: docklog_protocol::Tail::Last(2), since: None }, Begin::First] {
+            let mut reader = Reader::new(begin);
+            let log = [(5, "a\n"), (5, "b\n"), (5, "c\n"), (5, "d\n"), (5, "e\n"), (6, "f\n")];
+            let first = podman(&mut reader, &log[..4], false);
+            assert_eq!(first, if begin == Begin::First { &["a", "b", "c", "d"][..] } else { &["c", "d"] });
+            assert!(podman(&mut reader, &log[..4], false).is_empty(), "nothing is new");
+            let mut reader = Reader::resume(reader.place().expect("it stands somewhere"));
+            assert_eq!(podman(&mut reader, &log[..5], false), ["e"]);
+            assert_eq!(podman(&mut reader, &log, false), ["f"]);
+            assert!(podman(&mut reader, &log, false).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_channel_that_had_nothing_yet_begins_behind_the_last_line_of_the_other() {
+        let mut reader = Reader::new(Begin::History { tail: docklog_protocol::Tail::Last(1), since: None });
+        let log = [(5, "a\n"), (5, "!x\n"), (5, "b\n"), (5, "!y\n")];
+        assert_eq!(podman(&mut reader, &log[..3], false), ["b"]);
+        assert!(podman(&mut reader, &log[..3], false).is_empty(), "x is older");
+        assert_eq!(podman(&mut reader, &log, false), ["!y"]);
+        assert!(podman(&mut reader, &log, false).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_was_begun_in_the_second_of_the_last_one_brings_neither_twice() {
+        let mut reader = Reader::new(Begin::First);
+        let log = [(5, "a\n"), (5, "b1"), (5, "b2\n")];
+        assert_eq!(podman(&mut reader, &log[..2], false), ["a"]);
+        assert_eq!(podman(&mut reader, &log, false), ["b1b2"]);
+        assert!(podman(&mut reader, &log, false).is_empty());
+    }
+
+    #[test]
+    fn a_last_line_without_newline_swallows_no_line_of_the_next_run() {
+        let mut reader = Reader::new(Begin::First);
+        let log = [(5, "a\n"), (5, "b"), (9, "c\n"), (9, "d")];
+        assert_eq!(podman(&mut reader, &log[..2], true), ["a", "b"]);
+        assert!(podman(&mut reader, &log[..2], true).is_empty());
+        assert_eq!(podman(&mut reader, &log, true), ["c", "d"]);
+        assert!(podman(&mut reader, &log, true).is_empty());
+    }
+
+    #[test]
+    fn a_log_that_begins_behind_the_last_line_has_a_gap() {
+        let mut reader = Reader::new(Begin::First);
+        assert_eq!(podman(&mut reader, &[(5, "a\n"), (6, "b\n")], false), ["a", "b"]);
+        assert!(podman(&mut reader, &[(6, "b\n")], false).is_empty(), "what is older may go");
+        assert_eq!(podman(&mut reader, &[(8, "d\n"), (8, "e\n")], false), ["gap", "d", "e"]);
+        assert!(podman(&mut reader, &[(8, "d\n"), (8, "e\n")], false).is_empty());
     }
 
     /// Gaps told when the log is compared with what was delivered since its line 2, and begins with line 3 by now.

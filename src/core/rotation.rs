@@ -15,6 +15,8 @@ use super::Core;
 use super::exchange::{Command, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::reader::Reader;
+use super::stream::{Phase, Stream};
+use super::time::Mono;
 use super::timers::Timer;
 use super::window::After;
 use crate::limits;
@@ -126,7 +128,10 @@ impl Core {
             // Its container has ended, and it is about to; or what it has to say is on its way, or waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
         }
-        self.rotate(id);
+        match container.stream.searched_since.map(|since| worth_until(since, &container.stream)) {
+            Some(until) if until > self.now.mono => self.timers.set(Timer::Lease(id), until),
+            _ => self.rotate(id),
+        }
     }
 
     /// Leases of another length hold: for sessions that are open, too.
@@ -211,6 +216,16 @@ impl Core {
         self.room = self.sessions;
         self.enqueue(id);
     }
+}
+
+/// An engine that is asked by time searches all of its log for each session (W-28, W-57), and its head comes after that. Until when a session
+/// lasts at the least, so that it isn't busy with searching.
+fn worth_until(since: Mono, stream: &Stream) -> Mono {
+    let searched = match stream.phase {
+        Phase::Open { head: true } => stream.head_at.since(since),
+        _ => Duration::MAX, // it still searches, or has found nothing yet
+    };
+    since.after(searched.saturating_mul(limits::LEASE_PER_SEARCH).min(limits::LONGEST_SEARCH))
 }
 
 /// A point in time before another.

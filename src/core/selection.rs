@@ -42,7 +42,7 @@ pub struct Criteria {
     pub projects: Vec<Pattern>,
     /// Of Compose services.
     pub services: Vec<Pattern>,
-    /// Of images, as the engine tells them; a glob may leave out tag and digest.
+    /// Of images, as the engine tells them; a glob may leave out tag and digest, and `docker.io/library/`.
     pub images: Vec<Pattern>,
     /// Of log drivers.
     pub drivers: Vec<Pattern>,

@@ -20,6 +20,12 @@ impl Mono {
     }
 }
 
+/// The latest that a record of this stamp can have been written: a stamp of whole seconds (Podman's, W-30) may be any moment of its
+/// second.
+pub fn latest(stamp: Timestamp) -> Timestamp {
+    if stamp.nanos == 0 { Timestamp { nanos: 999_999_999, ..stamp } } else { stamp }
+}
+
 /// Both clocks, read once per turn: `mono` for deadlines, `wall` to compare with the engine's time stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {

@@ -175,6 +175,10 @@ pub struct Window {
     anchor: Option<Box<Anchor>>,
     auditing: bool,
 
+    /// When the stream began, if that was in the middle of a second in which more had been written (Podman). Boxed, for most
+    /// streams don't begin so.
+    begun_amid: Option<Box<Timestamp>>,
+
     // Of the present session:
     /// The place when it was opened, as long as something that was delivered before may still come by. Boxed, for a
     /// session soon has shown where it stands, and lasts for long.
@@ -194,7 +198,13 @@ pub struct Window {
     torn: bool,
     /// A line has come by that was delivered before.
     replayed: bool,
+    /// One must: the session was asked for by the time of the last one (Podman). If it doesn't, its log was exchanged (W-27).
+    owed: bool,
     first: Option<Timestamp>,
+    /// It may begin in the middle of a second.
+    amid: bool,
+    /// A line was taken as ended, whose parts may not show that (Podman).
+    taken_as_ended: bool,
     /// Lines were deleted: to be told before the next line, whose time is its end.
     gap_from: Option<Box<Timestamp>>,
     /// Lines are missing: to be told.
@@ -248,6 +258,10 @@ impl Window {
             seen: [Seen::default(); 2],
             torn: false,
             replayed: false,
+            owed: false,
+            amid: false,
+            taken_as_ended: false,
+            begun_amid: None,
             first: None,
             gap_from: None,
             gap: None,
@@ -273,6 +287,10 @@ impl Window {
         self.seen = [Seen::default(); 2];
         (self.records, self.reached, self.found) = (0, false, false);
         (self.torn, self.replayed) = (false, false);
+        let podman = ask.engine == EngineKind::Podman;
+        self.taken_as_ended =
+            podman && (0..2).any(|half| self.place.mark(half).is_some_and(|line| !line.ended));
+        self.owed = podman && self.place.last.is_some();
         (self.first, self.gap_from) = (None, None);
         if let Some(anchor) = self.anchor.as_mut() {
             anchor.begin_session();
@@ -288,13 +306,15 @@ impl Window {
             Tail::All => None,
             Tail::Last(size) => Some(size),
         };
+        let part = tail != Tail::All || since.is_some();
+        self.amid = podman && search == Search::Nothing && part;
         Logs { id: ask.id, follow, tail, since, until: ask.until }
     }
 
     fn approach(&mut self, ask: &Ask) -> (Search, Tail, Option<Timestamp>) {
         let podman = ask.engine == EngineKind::Podman;
         match self.begin {
-            _ if self.has_delivered() && podman => (Search::Time, Tail::All, self.place.earliest()),
+            _ if self.has_delivered() && podman => (Search::Time, Tail::All, self.podman_since()),
             _ if self.lost => {
                 self.larger = None; // this one is whole, and the next needn't be
                 (Search::Time, Tail::All, None)
@@ -310,12 +330,18 @@ impl Window {
             Begin::History { tail, since } if !self.has_delivered() && (!self.begun || since.is_none()) => {
                 (Search::Nothing, tail, since)
             }
-            _ if podman => (Search::Time, Tail::All, self.place.earliest()),
+            _ if podman => (Search::Time, Tail::All, self.podman_since()),
             _ if self.tail_hangs => (Search::Moment, Tail::All, self.place.earliest()),
             Begin::Now(_) | Begin::Restart(_) | Begin::History { .. } => {
                 (Search::Moment, self.suffix(ask.size), None)
             }
         }
+    }
+
+    /// A moment earlier than the line that must come, for only what is later comes.
+    fn podman_since(&self) -> Option<Timestamp> {
+        let (earliest, moment) = (self.place.earliest()?, i64::from(self.place.last.is_some()));
+        Some(Timestamp::from_unix_nanos(earliest.unix_nanos().saturating_sub(moment)))
     }
 
     /// A window that must prove itself.
@@ -345,6 +371,11 @@ impl Window {
         }
     }
 
+    /// True if [`Window::was_taken_as_ended`] must be asked.
+    pub fn may_join_what_was_ended(&self) -> bool {
+        self.taken_as_ended
+    }
+
     /// True if it would be no surprise to get nothing from this session.
     pub fn may_be_empty(&self) -> bool {
         self.checking || matches!(self.search, Search::Newest | Search::Time) || self.place.last.is_some()
@@ -367,10 +398,14 @@ impl Window {
         let first_of_log = self.first.is_none();
         let first_of_channel = std::mem::replace(&mut self.seen[half].record, self.records) == 0;
         self.first.get_or_insert(time);
+        if std::mem::take(&mut self.amid) {
+            self.begun_amid = Some(Box::new(time));
+        }
         let fits = match self.search {
             Search::Nothing | Search::Newest => true,
             Search::Time => {
-                self.seen[half].reached |= self.resumed().mark(half).is_some_and(|mark| time >= mark.time);
+                // Of its own second there may be many (Podman): those are counted.
+                self.seen[half].reached |= self.resumed().mark(half).is_some_and(|mark| time > mark.time);
                 if first_of_log && self.lost && self.is_newer(half, time) {
                     self.search = Search::Nothing; // the last line is gone, and all that is left came after it
                 }

@@ -1,11 +1,12 @@
 //! What a read has brought, and what follows from it.
 
-use docklog_protocol::{Action, Channel, Record, Stamp};
+use docklog_protocol::{Action, Channel, Record, Refusal, Stamp, Timestamp};
 
 use super::played::Played;
-use crate::core::exchange::{Command, Exchange};
+use crate::core::exchange::{Command, End, Exchange, Input};
 use crate::core::notice::Notice;
 use crate::core::selection::Selection;
+use crate::core::time::{Mono, Now};
 use crate::limits;
 
 /// A container whose log is being read.
@@ -37,6 +38,24 @@ fn told(played: &mut Played) -> Vec<String> {
         _ => None,
     });
     told.collect()
+}
+
+/// Podman says 200, and then why there is no log (W-26).
+#[test]
+fn a_container_whose_log_was_refused_after_its_head_was_missed() {
+    let mut played = reading();
+    let stream = played.stream("web");
+    let refused = |status| End::Refused(Refusal { status, message: "no such container".to_owned() });
+    played.core.handle(Input::Ended(Exchange::Logs(stream), refused(500)));
+    played.event("web", Action::Destroy);
+    let wall = Timestamp { seconds: 1_060, nanos: 0 };
+    played.core.begin_turn(Now { mono: Mono(60_000_000_000), wall });
+    assert!(
+        played.commands().iter().any(|command| command.starts_with("open Logs")),
+        "it is asked for again"
+    );
+    played.core.handle(Input::Ended(Exchange::Logs(stream), refused(404)));
+    assert_eq!((played.core.catalogue.count(), played.core.counts.missed), (0, 1));
 }
 
 #[test]

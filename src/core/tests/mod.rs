@@ -1,6 +1,7 @@
 //! What takes more than one file of the core.
 
 mod intake;
+mod leases;
 pub(super) mod played;
 
 use super::*;

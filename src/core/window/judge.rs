@@ -3,25 +3,26 @@
 use docklog_protocol::{Channel, Segment, Timestamp};
 
 use super::{Begin, Ended, Gap, Search, Seen, Verdict, Window};
-use crate::core::place::{Half, LastLine, Mark, half};
+use crate::core::place::{Half, LastLine, Mark, fingerprint, half};
+use crate::core::time::latest;
 
 impl Window {
-    /// Decides about a whole line, or a segment of one, and notes what is delivered. `print`: of a whole line.
+    /// Decides about a whole line, or a segment of one, and notes what is delivered.
     pub fn judge(
         &mut self,
         channel: Channel,
         time: Option<Timestamp>,
         segment: Option<Segment>,
-        bytes: usize,
-        print: Option<u64>,
+        text: &[u8],
         end: Ended,
     ) -> Verdict {
         let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
         let (half, ended) = (half(channel), end != Ended::Unseen);
         let last = segment.is_none_or(|segment| segment.last);
-        if let Some(verdict) = self.judge_begun(half, time, last, bytes, end) {
+        if let Some(verdict) = self.judge_begun(half, time, last, text.len(), end) {
             return verdict;
         }
+        let print = segment.is_none().then(|| fingerprint(text));
         let line = LastLine { time, lines: 1, print, ended };
         let known = match self.search {
             Search::Nothing => None,
@@ -38,7 +39,7 @@ impl Window {
             }
             Search::Line => self.before_line(half, &line, last),
             Search::Time => {
-                let replay = !self.seen[half].live && self.is_replay_by_time(half, time, last);
+                let replay = !self.seen[half].live && self.is_replay_by_time(half, &line, last);
                 replay.then_some(Verdict::Replay)
             }
         };
@@ -46,7 +47,7 @@ impl Window {
             self.replayed |= verdict == Verdict::Replay;
             return verdict;
         }
-        self.deliver(half, &line, segment, bytes, end);
+        self.deliver(half, &line, segment, text.len(), end);
         Verdict::Deliver
     }
 
@@ -129,25 +130,33 @@ impl Window {
         !self.auditing && self.seen.iter().zip(&self.resumed().halves).all(gone)
     }
 
-    fn is_replay_by_time(&mut self, half: usize, time: Timestamp, last: bool) -> bool {
+    fn is_replay_by_time(&mut self, half: usize, line: &LastLine, last: bool) -> bool {
+        let time = line.time;
         let other = self.resumed().mark(1 - half);
-        if self.resumed().halves[half].open.is_some_and(|open| open.time == time) {
-            return false; // it was begun, not delivered
-        }
-        let other_reached = self.seen[1 - half].reached || self.seen[1 - half].live;
+        let begun = self.resumed().halves[half].open.is_some_and(|open| open.time == time);
+        let seen = &self.seen[1 - half];
+        let other_reached = seen.reached || seen.mark || seen.live;
         let mark = self.resumed().halves[half].mark;
         let seen = &mut self.seen[half];
+        if begun && !matches!(mark, Mark::At(own) if own.time == time) {
+            return false; // it was not delivered; of a second in which others were, counting tells
+        }
         match mark {
             // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
             Mark::Beginning => other.is_some() && !other_reached,
-            Mark::Origin(origin) => time < origin,
-            Mark::At(line) if time != line.time => time < line.time && !seen.mark,
-            Mark::At(line) if last => {
-                seen.lines += 1;
-                seen.mark = seen.lines >= line.lines;
-                seen.lines <= line.lines
+            Mark::Origin(origin) => latest(time) < origin,
+            Mark::At(own) if time != own.time => time < own.time && !seen.mark,
+            Mark::At(own) if own.lines == 0 => {
+                let before = !seen.mark;
+                seen.mark |= last && is_same(line, &own);
+                before
             }
-            Mark::At(line) => seen.lines < line.lines,
+            Mark::At(own) if last => {
+                seen.lines += 1;
+                seen.mark = seen.lines >= own.lines;
+                seen.lines <= own.lines
+            }
+            Mark::At(own) => seen.lines < own.lines,
         }
     }
 
@@ -157,8 +166,11 @@ impl Window {
             return self.place.halves[half].delivered_segment(line.time, number, bytes);
         }
         self.place.halves[half].delivered(line.time, line.print, line.ended);
+        if self.begun_amid.as_ref().is_some_and(|begun| **begun == line.time) {
+            self.place.halves[half].began_amid();
+        }
         self.by_time = false;
-        if std::mem::take(&mut self.lost) {
+        if std::mem::take(&mut self.lost) | std::mem::take(&mut self.owed) {
             let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
             let since = anchor.map(|anchor| anchor.line.time).or(self.resumed().settled_until());
             self.gap_from = since.filter(|_| !self.replayed).map(Box::new);
@@ -200,6 +212,13 @@ impl Window {
         if self.is_real(half(channel), time) {
             self.place.halves[half(channel)].opened(time);
         }
+    }
+
+    /// Whether an open line is one that was taken as ended, for its container was, and delivered: what follows is of the next run, be
+    /// there a newline or not (Podman, W-43).
+    pub fn was_taken_as_ended(&self, channel: Channel, time: Option<Timestamp>, text: &[u8]) -> bool {
+        let own = self.resumed().mark(half(channel)).filter(|own| !own.ended && Some(own.time) == time);
+        own.is_some_and(|own| own.print == Some(fingerprint(text)))
     }
 
     /// An open line is one that hasn't been delivered, unless it was only being replayed.

@@ -36,7 +36,9 @@ fn nobody_can_tell_that_streams_are_rotated_every_second() {
             let outcome = story.run_for(40_000);
             outcome.assert_all();
             let logs = outcome.requests("/logs");
-            assert!(logs > 100, "{dialect:?}: only {logs} sessions");
+            // Podman searches for each, and a session lasts a hundred times as long as that takes.
+            let least = if dialect == Dialect::Podman { 10 } else { 100 };
+            assert!(logs > least, "{dialect:?}: only {logs} sessions");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tests against real engines: private Docker daemons of several versions, started by the tests and gone with them.
+//! Tests against real engines: private Docker daemons of several versions, and Podman, started by the tests and gone with them.
 //!
 //! `.ci/engines` installs the engines, `.ci/receivers` what receivers of lines need. Where one of these is missing, its tests are
 //! reported as ignored, with the reason; with `DOCKLOG_REQUIRE_ENGINES=1` they fail. With `DOCKLOG_MEASURE=PROGRAM` no test
@@ -25,6 +25,8 @@ mod engine {
     pub(crate) mod nginx;
     pub(crate) mod oracle;
     pub(crate) mod pattern;
+    pub(crate) mod podman;
+    pub(crate) mod private;
     pub(crate) mod processes;
     pub(crate) mod proxy;
     pub(crate) mod random;
@@ -36,7 +38,7 @@ mod engine {
 }
 
 use engine::bench::Bench;
-use engine::dockerd::{VERSIONS, Version};
+use engine::private::{PODMAN, VERSIONS, Version};
 use engine::{cases, measure, reaper};
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
@@ -83,7 +85,9 @@ fn trials(required: bool) -> Vec<Trial> {
     }
     let all =
         cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
-    all.map(|((name, test), (version, missing))| {
+    let some =
+        all.filter(|((name, _), (version, _))| **version != PODMAN || cases::WITH_PODMAN.contains(name));
+    some.map(|((name, test), (version, missing))| {
         let missing = missing.clone().or_else(|| cases::missing(name));
         trial(*version, name, *test, missing, required)
     })

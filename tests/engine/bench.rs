@@ -1,7 +1,7 @@
 //! What a test gets: an engine of its version, shared or its own, and names nobody else uses.
 
-use super::dockerd::{Dockerd, VERSIONS, Version};
 use super::docklog::Launch;
+use super::private::{Engine, PODMAN, VERSIONS, Version};
 use std::sync::{Mutex, PoisonError};
 
 /// The length of a test: the short one is for each change, the long one, with `DOCKLOG_LONG=1`, to be run by hand.
@@ -16,7 +16,7 @@ pub(crate) struct Bench {
 }
 
 /// One engine per version, started when first needed. The reaper ends them: statics are never dropped.
-static SHARED: [Mutex<Option<&'static Dockerd>>; VERSIONS.len()] =
+static SHARED: [Mutex<Option<&'static Engine>>; VERSIONS.len()] =
     [const { Mutex::new(None) }; VERSIONS.len()];
 
 impl Bench {
@@ -25,16 +25,25 @@ impl Bench {
     }
 
     /// The engine that the tests of this version share. Nobody may stop, kill or reconfigure it.
-    pub(crate) fn engine(&self) -> &'static Dockerd {
+    pub(crate) fn engine(&self) -> &'static Engine {
         let at = VERSIONS.iter().position(|version| *version == self.version).unwrap();
         // A start that panicked leaves the lock poisoned; the next test tries anew, and says itself why it fails.
         let mut engine = SHARED[at].lock().unwrap_or_else(PoisonError::into_inner);
-        engine.get_or_insert_with(|| Box::leak(Box::new(Dockerd::start(self.version, &[]))))
+        engine.get_or_insert_with(|| Box::leak(Box::new(Engine::start(self.version, &[]))))
     }
 
     /// An engine for this test alone, which may do with it what it likes.
-    pub(crate) fn own_engine(&self, flags: &'static [&'static str]) -> Dockerd {
-        Dockerd::start(self.version, flags)
+    pub(crate) fn own_engine(&self, flags: &'static [&'static str]) -> Engine {
+        Engine::start(self.version, flags)
+    }
+
+    /// The drivers whose logs can be read on this engine. (Podman's `json-file` is its own format, and the only one without a journal.)
+    pub(crate) fn drivers(&self) -> &'static [&'static str] {
+        if self.is_podman() { &["json-file"] } else { &["json-file", "local"] }
+    }
+
+    pub(crate) fn is_podman(&self) -> bool {
+        self.version == PODMAN
     }
 
     /// A container's name that no other test uses.

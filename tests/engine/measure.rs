@@ -1,8 +1,8 @@
 //! Figures, not tests: what a build of docklog costs, and how soon a line is out. `.ci/measure` runs this.
 
 use super::container::Container;
-use super::dockerd::{Dockerd, VERSIONS};
 use super::docklog::{Docklog, Launch};
+use super::private::{Engine, VERSIONS};
 use super::processes::Process;
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn run(program: &Path) {
         }
         for measure in [latency, idle, load] {
             // A new engine each time: what is left of one measurement would disturb the next.
-            let engine = Dockerd::start(version, &[]);
+            let engine = Engine::start(version, &[]);
             print!("{}: ", version.0);
             measure(&engine, program);
         }
@@ -29,7 +29,7 @@ pub(crate) fn run(program: &Path) {
 }
 
 /// From the container's `write` to the line in our pipe, at 1,000 lines a second.
-fn latency(engine: &Dockerd, program: &Path) {
+fn latency(engine: &Engine, program: &Path) {
     let docklog = Launch::on(engine.host()).program(program).args(["--tail", "all"]).start();
     engine.run(&Container::new("clock", "delay 1000 clock 20000 1000 hold"));
     docklog.wait_for_count(20_000);
@@ -54,7 +54,7 @@ fn written(text: &str) -> u128 {
     text.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-fn idle(engine: &Dockerd, program: &Path) {
+fn idle(engine: &Engine, program: &Path) {
     let docklog = followed(engine, program, "hold");
     sleep(Duration::from_secs(3));
     let process = docklog.process();
@@ -70,7 +70,7 @@ fn idle(engine: &Dockerd, program: &Path) {
 }
 
 /// 400 lines a second from each of 50 containers.
-fn load(engine: &Dockerd, program: &Path) {
+fn load(engine: &Engine, program: &Path) {
     let docklog = followed(engine, program, "delay 20000 both 4000 200 hold");
     docklog.wait_for("load", |lines| lines.len() > 20_000);
     let process = docklog.process();
@@ -93,7 +93,7 @@ fn wakeups(process: Process) -> u64 {
 }
 
 /// A docklog that follows 50 such containers.
-fn followed(engine: &Dockerd, program: &Path, steps: &str) -> Docklog {
+fn followed(engine: &Engine, program: &Path, steps: &str) -> Docklog {
     let containers: Vec<_> = (0..CONTAINERS).map(|n| Container::new(format!("c{n:02}"), steps)).collect();
     engine.run_all(&containers, 2);
     let docklog = Launch::on(engine.host()).program(program).args(["--tail", "all"]).start();

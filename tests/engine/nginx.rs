@@ -1,6 +1,6 @@
 //! A private nginx before a receiver, as people have one.
 
-use super::dockerd::engines;
+use super::private::engines;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};

@@ -8,6 +8,8 @@ use super::sequence::assert_same;
 pub(crate) struct Held {
     stream: &'static str,
     line: String,
+    /// It is not a part of one that goes on.
+    ended: bool,
 }
 
 /// The whole log of a container without TTY, whose lines are all shorter than a part (16 KiB).
@@ -21,7 +23,8 @@ pub(crate) fn held(api: &Api, id: &str) -> Vec<Held> {
         let length = u32::from_be_bytes([header[4], header[5], header[6], header[7]]) as usize;
         let stream = if header[0] == 1 { "stdout" } else { "stderr" };
         let text = String::from_utf8_lossy(&after[..length]).into_owned();
-        lines.push(Held { stream, line: text.trim_end_matches('\n').to_owned() });
+        let (line, ended) = (text.trim_end_matches('\n').to_owned(), text.ends_with('\n'));
+        lines.push(Held { stream, line, ended });
         rest = &after[length..];
     }
     lines
@@ -49,4 +52,9 @@ pub(crate) fn stamped(lines: &[Line], id: &str, stream: &str) -> Vec<String> {
 /// The engine's lines of a stream, in the same form.
 pub(crate) fn stamped_by_engine(api: &Api, id: &str, stream: &str) -> Vec<String> {
     held(api, id).into_iter().filter(|held| held.stream == stream).map(|held| held.line).collect()
+}
+
+/// How many lines the engine has, each in however many parts.
+pub(crate) fn ended(api: &Api, id: &str) -> usize {
+    held(api, id).iter().filter(|held| held.ended).count()
 }

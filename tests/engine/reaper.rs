@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 const VARIABLE: &str = "DOCKLOG_TEST_REAPER";
 
+/// The variable that bears the mark in the environment of whatever an engine starts.
+pub(crate) const MARK: &str = "DOCKLOG_TEST_ENGINE";
+
 /// What every mark of this run begins with.
 pub(crate) fn mark() -> String {
     format!("docklog-engines-{}-", std::process::id())

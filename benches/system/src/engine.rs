@@ -10,6 +10,10 @@ pub(crate) mod container;
 pub(crate) mod dockerd;
 #[path = "../../../tests/engine/image.rs"]
 pub(crate) mod image;
+#[path = "../../../tests/engine/podman.rs"]
+pub(crate) mod podman;
+#[path = "../../../tests/engine/private.rs"]
+pub(crate) mod private;
 #[path = "../../../tests/engine/processes.rs"]
 pub(crate) mod processes;
 #[path = "../../../tests/engine/reaper.rs"]

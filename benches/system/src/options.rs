@@ -1,6 +1,6 @@
 //! What is to be measured.
 
-use crate::engine::dockerd::{VERSIONS, Version};
+use crate::engine::private::{DOCKER, Version};
 use lexopt::prelude::*;
 use std::path::PathBuf;
 use std::process::Command;
@@ -49,7 +49,7 @@ impl Options {
             quick: false,
             docklogs: Vec::new(),
             simulated: None,
-            version: VERSIONS[1],
+            version: DOCKER[1],
             out: None,
         };
         let mut args = lexopt::Parser::from_env();
@@ -99,7 +99,7 @@ fn named(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 fn version(name: &str) -> Result<Version, String> {
-    VERSIONS.into_iter().find(|version| version.0 == name).ok_or(format!("there is no engine {name}"))
+    DOCKER.into_iter().find(|version| version.0 == name).ok_or(format!("there is no engine {name}"))
 }
 
 /// Builds a program of this tree; where it is.

@@ -1,7 +1,7 @@
 //! A real engine with containers that write.
 
 use crate::engine::container::Container;
-use crate::engine::dockerd::Dockerd;
+use crate::engine::private::Engine;
 use crate::options::Options;
 use crate::usage::engine_processes;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ pub(crate) struct Source {
 
 /// An engine for one workload: what is left of one would disturb the next.
 pub(crate) struct Stage {
-    _engine: Dockerd,
+    _engine: Engine,
     pub(crate) source: Source,
     /// The engine's processes.
     pub(crate) processes: Vec<u32>,
@@ -53,7 +53,7 @@ impl Stage {
             return Err(reason);
         }
         eprintln!("  starting {} and {} containers", options.version.0, containers.len());
-        let engine = Dockerd::start(options.version, &[]);
+        let engine = Engine::start(options.version, &[]);
         let ids = engine.run_all(containers, 2);
         let source =
             Source { socket: engine.socket(), streams: ids.len(), ids, data: engine.folder().join("data") };

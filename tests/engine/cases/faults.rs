@@ -2,10 +2,10 @@
 
 use crate::engine::bench::Bench;
 use crate::engine::container::Container;
-use crate::engine::dockerd::Dockerd;
 use crate::engine::docklog::Launch;
 use crate::engine::lines::{by_stream, texts};
 use crate::engine::oracle::{stamped, stamped_by_engine};
+use crate::engine::private::Engine;
 use crate::engine::sequence::{assert_same, differences, numbered};
 use nix::sys::signal::Signal;
 use std::thread::sleep;
@@ -82,7 +82,7 @@ pub(crate) fn stopped_engine_sigterm(bench: &Bench) {
 
 /// No engine when docklog starts: it says so once, and follows when there is one.
 pub(crate) fn no_engine_at_first(bench: &Bench) {
-    let engine = Dockerd::prepare(bench.version, &[]);
+    let engine = Engine::prepare(bench.version, &[]);
     let socket = engine.socket();
     let socket = socket.to_str().unwrap();
     let docklog = Launch::on(engine.host()).start();

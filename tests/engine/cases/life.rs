@@ -2,10 +2,10 @@
 
 use crate::engine::bench::{Bench, length};
 use crate::engine::container::Container;
-use crate::engine::dockerd::Dockerd;
 use crate::engine::docklog::Docklog;
 use crate::engine::lines::{by_stream, texts};
 use crate::engine::oracle::{assert_agrees, held};
+use crate::engine::private::Engine;
 use crate::engine::sequence::{assert_same, numbered};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ pub(crate) fn containers_come_and_go(bench: &Bench) {
 }
 
 /// Waits until docklog has as many lines as the engine holds for containers that write no more, and compares them.
-fn assert_all_agree(engine: &Dockerd, docklog: Docklog, ids: &[&str]) -> Vec<crate::engine::lines::Line> {
+fn assert_all_agree(engine: &Engine, docklog: Docklog, ids: &[&str]) -> Vec<crate::engine::lines::Line> {
     let api = engine.api();
     for id in ids {
         let count = held(&api, id).len();

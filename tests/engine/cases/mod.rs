@@ -1,4 +1,4 @@
-//! The tests. Each runs once per engine version.
+//! The tests. Each runs once per version of Docker, and some with Podman.
 
 use super::bench::Bench;
 use super::{nginx, receiver};
@@ -58,6 +58,51 @@ tests! {
     selection: patterns, labels, images_labels_and_drivers, streams_alone, tail, since_until, no_follow_and_all;
     endings: broken_pipe_ends_quietly, signals_under_load;
 }
+
+/// Those that run with Podman, too: what depends on an engine's way to do things. What is not so there:
+///
+/// - There is no `local` driver: `rotated_local_driver`, `local_driver`.
+/// - Its own follow loses what is written while it exchanges its log file, and some of what is written at full speed on a busy
+///   machine (W-27): `rotated_with_the_engines_files`, `stalled_reader_of_small_files`, `burst_into_small_files`, `endless_line_100mb`.
+/// - A log that is removed or emptied while it is followed may end in good order before its last lines (W-27):
+///   `short_lived_rm_containers`, `truncated_log_is_heard_again`.
+/// - A terminal's lines are cut anywhere, and only chunks tell where: `tty_rechunked_by_a_proxy`.
+/// - The log of a file that is gone is an empty answer: `engine_error_is_no_line`.
+/// - Containers live on without the engine: `engine_without_live_restore`.
+pub(crate) const WITH_PODMAN: &[&str] = &[
+    "rotated_every_second",
+    "fifty_containers_exactly_once",
+    "first_starts_repeat_no_history",
+    "sinks_killed",
+    "all_rotated_at_once",
+    "large_history_rotated",
+    "killed_again_and_again",
+    "engine_dies_and_stands_still",
+    "six_paths_are_enough",
+    "check_tells_who_and_why",
+    "engine_restart",
+    "unreadable_driver_is_said_once",
+    "restart_same_id",
+    "rename_while_following",
+    "containers_come_and_go",
+    "running_containers_from_now_on",
+    "own_container_is_skipped",
+    "tty",
+    "tty_long_lines",
+    "frames_rechunked_by_a_proxy",
+    "long_lines_interleaved",
+    "exactly_16384",
+    "last_line_without_newline",
+    "binary_bytes",
+    "lines_in_pieces",
+    "patterns",
+    "labels",
+    "images_labels_and_drivers",
+    "streams_alone",
+    "tail",
+    "since_until",
+    "no_follow_and_all",
+];
 
 /// Why this test can't run here with any engine, if it can't.
 pub(crate) fn missing(name: &str) -> Option<String> {

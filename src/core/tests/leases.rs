@@ -17,8 +17,8 @@ fn wait(played: &mut Played, span: Duration) -> Vec<String> {
     played.commands().into_iter().filter(|command| command.contains("Logs")).collect()
 }
 
-/// How long a session lasts for whose head the engine took so long.
-fn lasts(kind: EngineKind, head_after: Option<Duration>) -> Duration {
+/// How long a session lasts for whose first record the engine took so long.
+fn lasts(kind: EngineKind, found_after: Option<Duration>) -> Duration {
     let mut played = Played::new(Selection::default(), &["web"]);
     played.core.link.kind = kind;
     played.list();
@@ -27,9 +27,10 @@ fn lasts(kind: EngineKind, head_after: Option<Duration>) -> Duration {
     played.core.handle(Input::Rotate);
     assert_eq!(played.commands().len(), 2, "the session is closed, and the next opened");
     let stream = played.stream("web");
-    if let Some(after) = head_after {
+    played.head(Exchange::Logs(stream));
+    if let Some(after) = found_after {
         wait(&mut played, after);
-        played.head(Exchange::Logs(stream));
+        played.record("web", "1970-01-01T00:16:41Z");
     }
     let begin = played.core.now.mono;
     while wait(&mut played, Duration::from_secs(1)).is_empty() {}

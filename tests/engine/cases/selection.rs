@@ -205,12 +205,12 @@ pub(crate) fn since_until(bench: &Bench) {
     let id = engine.ran(&Container::new(&name, "out 20 10"));
     let held = stamped_by_engine(&engine.api(), &id, "stdout");
     let time = |n: usize| held[n - 1].split(' ').next().unwrap();
-    // Podman's stamps are whole seconds: other lines may bear the same.
+    // Podman's stamps may be whole seconds: other lines may bear the same.
     let first = |n: usize| held.iter().position(|line| line.starts_with(time(n))).unwrap();
-    // To Podman, which knows better, they are all later than the second's beginning.
-    let behind = |n: usize| match bench.is_podman() {
-        true => first(n),
-        false => 1 + held.iter().rposition(|line| line.starts_with(time(n))).unwrap(),
+    // To the engine, which knows better, they are all later than the second's beginning.
+    let behind = |n: usize| match time(n).contains('.') {
+        true => 1 + held.iter().rposition(|line| line.starts_with(time(n))).unwrap(),
+        false => first(n),
     };
     let all = numbered("OUT", 20);
     let cases: [(&[&str], &[String]); 5] = [

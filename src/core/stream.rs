@@ -267,10 +267,11 @@ impl Stream {
 }
 
 /// Where the log of a container's present run begins. The engine keeps the time of the last end: that of the run before,
-/// unless this one has ended in the meantime. A start is noted after the process runs, so its first lines may be older.
+/// unless this one has ended in the meantime. A start is noted after the process runs, so its first lines may be older; on Podman even
+/// the end of a short run (W-69).
 fn after_last_end(inspected: &Inspected, started: Option<Timestamp>) -> Begin {
     match (inspected.finished_at, started.or(inspected.started_at)) {
-        (Some(end), Some(start)) if end >= start => at_start(start),
+        (Some(end), Some(start)) if end >= start || !inspected.running => at_start(start.min(end)),
         (Some(end), _) => Begin::Restart(end),
         (None, _) => Begin::First,
     }
@@ -499,5 +500,33 @@ impl Core {
             self.leave_slot(id);
             self.enqueue(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the present run begins, of a container that runs or has ended: seconds of its start and of its last end.
+    fn begin(running: bool, started: i64, finished: Option<i64>) -> Begin {
+        let at = |seconds| Timestamp { seconds, nanos: 0 }.rfc3339();
+        let finished = finished.map_or("0001-01-01T00:00:00Z".to_owned(), at);
+        let state =
+            format!(r#"{{"Running":{running},"StartedAt":"{}","FinishedAt":"{finished}"}}"#, at(started));
+        let json = format!(r#"{{"Id":"{}","State":{state}}}"#, "0f".repeat(32));
+        after_last_end(&Inspected::parse(json.as_bytes()).expect("an inspect"), None)
+    }
+
+    #[test]
+    fn a_run_begins_behind_the_end_of_the_run_before() {
+        let at = |seconds| Begin::Restart(Timestamp { seconds, nanos: 0 });
+        assert_eq!(begin(true, 20, None), Begin::First);
+        assert_eq!(begin(true, 20, Some(10)), at(10));
+        assert_eq!(begin(false, 20, Some(30)), at(19), "it has ended since");
+        assert_eq!(
+            begin(false, 20, Some(18)),
+            at(17),
+            "so it has, though its end was noted before its start"
+        );
     }
 }

@@ -171,7 +171,8 @@ pub(crate) fn large_history_rotated(bench: &Bench) {
         api.call("GET", &path, "", b"").unwrap().body.len()
     };
     let deadline = Instant::now() + Duration::from_secs(300);
-    while newest() == 0 || newest() >= SIZE {
+    // (A part of a long line, of Podman's making, may have any length.)
+    while newest() == 0 || newest() >= 30 {
         assert!(Instant::now() < deadline, "the history isn't written");
         sleep(Duration::from_millis(100));
     }

@@ -38,7 +38,7 @@ mod engine {
 }
 
 use engine::bench::Bench;
-use engine::private::{PODMAN, VERSIONS, Version};
+use engine::private::{VERSIONS, Version};
 use engine::{cases, measure, reaper};
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
@@ -85,8 +85,7 @@ fn trials(required: bool) -> Vec<Trial> {
     }
     let all =
         cases::ALL.iter().flat_map(|test| VERSIONS.iter().zip(&missing).map(move |engine| (test, engine)));
-    let some =
-        all.filter(|((name, _), (version, _))| **version != PODMAN || cases::WITH_PODMAN.contains(name));
+    let some = all.filter(|((name, _), (version, _))| cases::runs_with(**version, name));
     some.map(|((name, test), (version, missing))| {
         let missing = missing.clone().or_else(|| cases::missing(name));
         trial(*version, name, *test, missing, required)

@@ -429,7 +429,7 @@ impl Core {
     pub(super) fn head_is_late(&mut self, id: StreamId) {
         if self.catalogue.get(id).is_some_and(|container| container.stream.follow) {
             self.leave_slot(id);
-            self.is_live(id); // so that its lease, or somebody else's turn, ends it
+            self.place_is_due(id); // it is live, so that its lease, or somebody else's turn, ends it; or a look tells what there is
         } else {
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
             self.session_ended(id, End::Late);

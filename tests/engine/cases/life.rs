@@ -10,6 +10,24 @@ use crate::engine::sequence::{assert_same, numbered};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+/// Containers that live as short as they can, many at a time, so that the engine is busy: all their lines.
+pub(crate) fn short_lives(bench: &Bench) {
+    let live = bench.name("0live");
+    bench.engine().run(&Container::new(&live, "out 1 0 hold"));
+    let docklog = bench.docklog().start();
+    docklog.wait_for("the loop to run", |lines| !lines.is_empty());
+    let containers: Vec<_> =
+        (0..length(24, 200)).map(|n| Container::new(bench.name(&format!("{n:03}")), "both 5 0")).collect();
+    bench.engine().run_all(&containers, 8);
+    docklog.wait_for_count(1 + containers.len() * 10);
+    let lines = docklog.terminate().lines;
+    for container in &containers {
+        for (stream, tag) in [("stdout", "OUT"), ("stderr", "ERR")] {
+            assert_same(container.name(), &texts(&lines, container.name(), stream), &numbered(tag, 5));
+        }
+    }
+}
+
 /// Containers that live as short as they can and are removed at once: all their lines, or the container is named as missed.
 pub(crate) fn short_lived_rm_containers(bench: &Bench) {
     let count = length(60, 200);

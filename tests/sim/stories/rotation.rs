@@ -273,3 +273,20 @@ fn the_checkpoint_forgets_containers_that_are_gone_and_keeps_those_that_are_only
     assert!(kept("stays") && kept("stops"), "{checkpoint}");
     assert_eq!(checkpoint.lines().count(), 2 + 2, "{checkpoint}");
 }
+
+/// Podman's head comes with the first line. Until then nothing tells that a log is empty; and `--tail`, asked for again, would bring
+/// the last of those lines only that came between two sessions.
+#[test]
+fn a_log_that_was_empty_at_first_is_read_from_its_first_line_whatever_the_tail() {
+    for seed in seeds(3) {
+        for dialect in [Dialect::Docker28, Dialect::Podman] {
+            let mut story = story(seed, dialect, &["--tail", "2", "--rotate-every", "300ms"]);
+            for n in 0..20 {
+                let name = format!("c{n}");
+                story.machine.run(plain(&name));
+                story.machine.at(12_000 + 501 * n, "speak", move |m| m.lines(&name, 40, 5));
+            }
+            story.run_for(26_000).assert_all();
+        }
+    }
+}

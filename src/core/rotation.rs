@@ -219,8 +219,8 @@ impl Core {
     }
 }
 
-/// An engine that is asked by time searches all of its log for each session (W-28, W-57), and finds the last line at its end. So that it
-/// isn't busy with searching, a session lasts in proportion to that.
+/// Podman searches all of its log for each session (W-28), and finds the last line at its end. So that it isn't busy with searching, a
+/// session lasts in proportion to that.
 impl Stream {
     /// A session is asked for.
     pub(super) fn begin_search(&mut self, now: Mono, by_time: bool) {

@@ -270,8 +270,9 @@ impl Stream {
 /// unless this one has ended in the meantime. A start is noted after the process runs, so its first lines may be older; on Podman even
 /// the end of a short run (W-69).
 fn after_last_end(inspected: &Inspected, started: Option<Timestamp>) -> Begin {
+    let ended = !inspected.running && !inspected.paused;
     match (inspected.finished_at, started.or(inspected.started_at)) {
-        (Some(end), Some(start)) if end >= start || !inspected.running => at_start(start.min(end)),
+        (Some(end), Some(start)) if end >= start || ended => at_start(start.min(end)),
         (Some(end), _) => Begin::Restart(end),
         (None, _) => Begin::First,
     }
@@ -377,7 +378,7 @@ impl Core {
         }
         let follow = logs.follow;
         let known = reader.window().has_delivered(); // else the first record may be the first line that is ever written
-        stream.begin_search(self.now.mono, known && logs.since.is_some());
+        stream.begin_search(self.now.mono, known && logs.since.is_some() && kind == EngineKind::Podman);
         stream.end_life(self.now.mono);
         (stream.phase, stream.follow) = (Phase::Open { head: false }, follow);
         (stream.spoke, stream.progress, stream.barred) = (false, false, false);
@@ -429,7 +430,11 @@ impl Core {
     pub(super) fn head_is_late(&mut self, id: StreamId) {
         if self.catalogue.get(id).is_some_and(|container| container.stream.follow) {
             self.leave_slot(id);
-            self.place_is_due(id); // it is live, so that its lease, or somebody else's turn, ends it; or a look tells what there is
+            if self.link.kind == EngineKind::Podman {
+                self.place_is_due(id); // its head comes with the first line: a look tells whether there is one
+            } else {
+                self.is_live(id); // so that its lease, or somebody else's turn, ends it
+            }
         } else {
             self.commands.push_back(Command::Close(Exchange::Logs(id)));
             self.session_ended(id, End::Late);

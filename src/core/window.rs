@@ -198,12 +198,11 @@ pub struct Window {
     torn: bool,
     /// A line has come by that was delivered before.
     replayed: bool,
-    /// One must: the session was asked for by the time of the last one (Podman). If it doesn't, its log was exchanged (W-27).
-    owed: bool,
     first: Option<Timestamp>,
     /// It may begin in the middle of a second.
     amid: bool,
-    /// A line was taken as ended, whose parts may not show that (Podman).
+    /// A line that lacks its newline comes joined with the next run's first (Podman); and one was taken as ended.
+    joins: bool,
     taken_as_ended: bool,
     /// Lines were deleted: to be told before the next line, whose time is its end.
     gap_from: Option<Box<Timestamp>>,
@@ -258,8 +257,8 @@ impl Window {
             seen: [Seen::default(); 2],
             torn: false,
             replayed: false,
-            owed: false,
             amid: false,
+            joins: false,
             taken_as_ended: false,
             begun_amid: None,
             first: None,
@@ -288,9 +287,9 @@ impl Window {
         (self.records, self.reached, self.found) = (0, false, false);
         (self.torn, self.replayed) = (false, false);
         let podman = ask.engine == EngineKind::Podman;
+        self.joins = podman;
         self.taken_as_ended =
             podman && (0..2).any(|half| self.place.mark(half).is_some_and(|line| !line.ended));
-        self.owed = podman && self.place.last.is_some();
         (self.first, self.gap_from) = (None, None);
         if let Some(anchor) = self.anchor.as_mut() {
             anchor.begin_session();
@@ -338,7 +337,8 @@ impl Window {
         }
     }
 
-    /// A moment earlier than the line that must come, for only what is later comes.
+    /// A moment earlier than the line that must come, for only what is later comes. (Whether it has lost some of what came
+    /// before, nobody can tell: W-27.)
     fn podman_since(&self) -> Option<Timestamp> {
         let (earliest, moment) = (self.place.earliest()?, i64::from(self.place.last.is_some()));
         Some(Timestamp::from_unix_nanos(earliest.unix_nanos().saturating_sub(moment)))

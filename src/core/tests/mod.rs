@@ -3,6 +3,7 @@
 mod intake;
 mod leases;
 pub(super) mod played;
+mod podman;
 
 use super::*;
 

@@ -5,6 +5,7 @@ use docklog_protocol::{Channel, Segment, Timestamp};
 use super::{Begin, Ended, Gap, Search, Seen, Verdict, Window};
 use crate::core::place::{Half, LastLine, Mark, fingerprint, half};
 use crate::core::time::latest;
+use crate::limits;
 
 impl Window {
     /// Decides about a whole line, or a segment of one, and notes what is delivered.
@@ -134,17 +135,18 @@ impl Window {
     fn is_replay_by_time(&mut self, half: usize, line: &LastLine, last: bool) -> bool {
         let time = line.time;
         let other = self.resumed().mark(1 - half);
-        let begun = self.resumed().halves[half].open.is_some_and(|open| open.time == time);
+        // Where many lines bear one time (Podman), that of an open one tells nothing; nor need it, for it ends behind what was delivered.
+        let begun = !self.joins && self.resumed().halves[half].open.is_some_and(|open| open.time == time);
         let seen = &self.seen[1 - half];
         let other_reached = seen.reached || seen.mark || seen.live;
-        let mark = self.resumed().halves[half].mark;
+        let (mark, joins) = (self.resumed().halves[half].mark, self.joins);
         let seen = &mut self.seen[half];
-        if begun && !matches!(mark, Mark::At(own) if own.time == time) {
-            return false; // it was not delivered; of a second in which others were, counting tells
+        if begun {
+            return false; // it was not delivered
         }
         match mark {
             // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
-            Mark::Beginning => other.is_some() && !other_reached,
+            Mark::Beginning => other.is_some_and(|other| !joins || time <= other.time) && !other_reached,
             Mark::Origin(origin) => latest(time) < origin,
             Mark::At(own) if time != own.time => time < own.time && !seen.mark,
             Mark::At(own) if own.lines == 0 => {
@@ -166,12 +168,18 @@ impl Window {
         if let Some(Segment { number, last: false }) = segment {
             return self.place.halves[half].delivered_segment(line.time, number, bytes);
         }
-        self.place.halves[half].delivered(line.time, line.print, line.ended);
-        if self.begun_amid.as_ref().is_some_and(|begun| **begun == line.time) {
+        let place = &mut self.place.halves[half];
+        match place.mark {
+            Mark::At(LastLine { ended: false, .. }) if self.joins => {
+                place.delivered_joined(line.time, line.print, line.ended);
+            }
+            _ => place.delivered(line.time, line.print, line.ended),
+        }
+        if self.begun_amid.as_ref().is_some_and(|begun| **begun == line.time) || self.other_began_amid(half) {
             self.place.halves[half].began_amid();
         }
         self.by_time = false;
-        if std::mem::take(&mut self.lost) | std::mem::take(&mut self.owed) {
+        if std::mem::take(&mut self.lost) {
             let anchor = self.anchor.take().filter(|_| std::mem::take(&mut self.auditing));
             let since = anchor.map(|anchor| anchor.line.time).or(self.resumed().settled_until());
             self.gap_from = since.filter(|_| !self.replayed).map(Box::new);
@@ -186,6 +194,14 @@ impl Window {
             None if self.audited => self.anchor_here(),
             None => {}
         }
+    }
+
+    /// A channel's first line stands in the second in the middle of which the other's began.
+    fn other_began_amid(&self, half: usize) -> bool {
+        let (Some(own), Some(other)) = (self.place.mark(half), self.place.mark(1 - half)) else {
+            return false;
+        };
+        other.lines == 0 && other.time == own.time
     }
 
     /// What was deleted before the line of this time, which is to be delivered now; or, without a time, what is known to be
@@ -215,11 +231,12 @@ impl Window {
         }
     }
 
-    /// Whether an open line is one that was taken as ended, for its container was, and delivered: what follows is of the next run, be
-    /// there a newline or not (Podman, W-43).
+    /// Whether an open line ends with one that was taken as ended, for its container was, and delivered: what follows is of the next
+    /// run, be there a newline or not (Podman, W-43). Runs before that one may have ended so, too.
     pub fn was_taken_as_ended(&self, channel: Channel, time: Option<Timestamp>, text: &[u8]) -> bool {
-        let own = self.resumed().mark(half(channel)).filter(|own| !own.ended && Some(own.time) == time);
-        own.is_some_and(|own| own.print == Some(fingerprint(text)))
+        let own = self.resumed().mark(half(channel)).filter(|own| !own.ended && time <= Some(own.time));
+        let is_own = |begin: usize| own.is_some_and(|own| own.print == Some(fingerprint(&text[begin..])));
+        is_own(0) || own.is_some() && (1..text.len()).rev().take(limits::LAST_WORDS).any(is_own)
     }
 
     /// An open line is one that hasn't been delivered, unless it was only being replayed.
@@ -229,6 +246,8 @@ impl Window {
             Search::Newest => false,
             Search::Line => self.found,
             Search::Moment => !matches!(self.place.halves[half].mark, Mark::Origin(origin) if time < origin),
+            // Podman's second may hold the last line and one that was begun behind it.
+            Search::Time if self.joins && (self.seen[half].live || self.seen[half].mark) => true,
             Search::Time => self.place.mark(half).is_none_or(|line| time > line.time),
         }
     }

@@ -14,8 +14,8 @@ use std::process::Command;
 /// Containers write on both streams while the rules about who is excluded change again and again. Those that no rule concerns
 /// keep their sessions, and nothing of them is lost or doubled.
 pub(crate) fn reload_under_load(bench: &Bench) {
-    const RATE: u64 = 200;
-    let each = RATE * length(15, 60);
+    const RATE: u64 = 100;
+    let each = RATE * length(40, 120); // longer than the reloads take on a busy machine
     let engine = bench.engine();
     let proxy = Proxy::start(engine.folder().join("reload-proxy.sock"), &engine.socket(), |_| Conduct::Pass);
     let file = engine.folder().join("reload.toml");

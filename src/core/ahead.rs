@@ -7,7 +7,7 @@
 
 use docklog_protocol::{Line, Timestamp};
 
-use super::place::{Half, LastLine, Mark, OpenLine, Place, half};
+use super::place::{Half, LastLine, Mark, OpenLine, Place, fingerprint, half};
 use super::progress::Epoch;
 use super::window::Gap;
 
@@ -67,7 +67,7 @@ impl Ahead {
         let Some(stamp) = line.stamp else { return Lacks::From(0) };
         let search = &mut self.halves[half(line.channel)];
         let ends = line.segment.is_none_or(|segment| segment.last);
-        let lacks = search.line(stamp.time, line.text.len(), ends);
+        let lacks = search.line(stamp.time, line.text, ends);
         if search.last.is_none() && self.place.last == Some(half(line.channel)) {
             self.halves[1 - half(line.channel)].last = None; // what stands before it in the log has come, or is gone
         }
@@ -104,11 +104,17 @@ impl Search {
         Self { last, open: open.filter(|(open, came)| *came < open.bytes) }
     }
 
-    fn line(&mut self, time: Timestamp, length: usize, ends: bool) -> Lacks {
+    fn line(&mut self, time: Timestamp, text: &[u8], ends: bool) -> Lacks {
+        let length = text.len();
         if let Some((last, came)) = &mut self.last {
             if time == last.time {
                 *came += u32::from(ends);
-                if *came >= last.lines {
+                // A place without a number is known by its text.
+                let is_last = match last.lines {
+                    0 => ends && last.print.is_none_or(|print| print == fingerprint(text)),
+                    lines => *came >= lines,
+                };
+                if is_last {
                     self.last = None;
                 }
                 return Lacks::Nothing;
@@ -172,6 +178,22 @@ mod tests {
     ) -> Lacks {
         let raw = raw(second);
         ahead.lacks(&Line { channel, stamp: Stamp::parse(&raw), text, segment }, 7)
+    }
+
+    /// The stream began in the middle of a second, so that places in it have no number.
+    #[test]
+    fn a_place_without_a_number_is_known_by_its_text() {
+        let at = |text: &[u8]| {
+            let mut place = Place::default();
+            place.halves[0].delivered(time(1), Some(fingerprint(text)), true);
+            place.halves[0].began_amid();
+            place.last = Some(0);
+            place
+        };
+        let mut ahead = Ahead::new(at(b"c"), &at(b"a")).expect("it is ahead");
+        let lines: [&[u8]; 3] = [b"b", b"c", b"d"];
+        let found = lines.map(|text| lacks(&mut ahead, Channel::Stdout, 1, text, None));
+        assert_eq!(found, [Lacks::Nothing, Lacks::Nothing, Lacks::From(0)]);
     }
 
     #[test]

@@ -132,6 +132,9 @@ pub(crate) fn images_labels_and_drivers(bench: &Bench) {
     let (web_2, moved_2) = (bench.name("web-2"), bench.name("moved-2"));
     for (id, name) in [(&web, &web_2), (&moved, &moved_2), (&named, &bench.name("named-2"))] {
         api.post(&format!("/containers/{id}/rename?name={name}"), None);
+        if bench.is_podman() {
+            sleep(Duration::from_secs(1)); // it tells events a moment later, and its follow goes on over a restart (W-91)
+        }
         api.post(&format!("/containers/{id}/restart?t=0"), None);
     }
     docklog.wait_for_count(6 * 40);

@@ -140,9 +140,9 @@ impl Half {
 
     /// A line has been delivered which will come again joined with the one before it, for nobody saw that one end (Podman, W-43).
     pub(super) fn delivered_joined(&mut self, time: Timestamp, print: Option<u64>, ended: bool) {
-        let lines = match self.mark {
-            Mark::At(line) if line.time == time => line.lines,
-            _ => 1,
+        let (lines, print) = match self.mark {
+            Mark::At(line) if line.time == time => (line.lines, None),
+            _ => (1, print),
         };
         (self.open, self.mark) = (None, Mark::At(LastLine { time, lines, print, ended }));
     }

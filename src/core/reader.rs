@@ -4,7 +4,7 @@ use docklog_protocol::{
     Channel, EngineKind, Line, LineJoiner, Logs, Parts, Record, Segment, Timestamp, limits as wire,
 };
 
-use super::place::{Place, half};
+use super::place::{Place, fingerprint, half};
 use super::repeats::{Habit, Repeats};
 use super::window::{After, Ask, Begin, Ended, Gap, Verdict, Window};
 
@@ -240,7 +240,10 @@ impl Judge<'_> {
     }
 
     fn take(&mut self, line: &Line<'_>, time: Option<Timestamp>, end: Ended) {
-        let verdict = self.window.judge(line.channel, time, line.segment, line.text, end);
+        // Of a line that ended in another second than it began in the next session may bring the end only.
+        let whole = line.segment.is_none() && line.stamp.map(|stamp| stamp.time) == time;
+        let print = whole.then(|| fingerprint(line.text));
+        let verdict = self.window.judge(line.channel, time, line.segment, line.text.len(), print, end);
         match verdict {
             Verdict::Replay => return (self.out)(News::Replay),
             Verdict::Late => return (self.out)(News::Late(line)),

@@ -98,6 +98,19 @@ fn a_channel_that_had_nothing_yet_begins_behind_the_last_line_of_the_other() {
     assert!(podman(&mut reader, &log, false).is_empty());
 }
 
+/// Podman's follow may leave out a line (W-27): that makes no other come twice.
+#[test]
+fn a_line_that_the_engine_left_out_is_not_made_up_for_by_another() {
+    let mut reader = Reader::new(Begin::First);
+    let log = [(5, "a\n"), (5, "b\n"), (5, "c\n"), (5, "d\n")];
+    let mut session = Session::open(&mut reader, &[]);
+    session.comes(&log[1]);
+    session.comes(&log[2]);
+    assert_eq!(session.end_by_cut(), ["b", "c"]);
+    assert!(podman(&mut reader, &log[..3], false).is_empty(), "c doesn't come again");
+    assert_eq!(podman(&mut reader, &log, false), ["d"]);
+}
+
 #[test]
 fn a_line_that_was_begun_in_the_second_of_the_last_one_brings_neither_twice() {
     let mut reader = Reader::new(Begin::First);

@@ -8,23 +8,22 @@ use crate::core::time::latest;
 use crate::limits;
 
 impl Window {
-    /// Decides about a whole line, or a segment of one, and notes what is delivered.
-    #[inline] // once per line, from one place
+    /// Decides about a whole line, or a segment of one, and notes what is delivered. `print`: of a whole line that comes again as it is.
     pub fn judge(
         &mut self,
         channel: Channel,
         time: Option<Timestamp>,
         segment: Option<Segment>,
-        text: &[u8],
+        bytes: usize,
+        print: Option<u64>,
         end: Ended,
     ) -> Verdict {
         let Some(time) = time else { return Verdict::Deliver }; // an engine's own words: there is no telling
         let (half, ended) = (half(channel), end != Ended::Unseen);
         let last = segment.is_none_or(|segment| segment.last);
-        if let Some(verdict) = self.judge_begun(half, time, last, text.len(), end) {
+        if let Some(verdict) = self.judge_begun(half, time, last, bytes, end) {
             return verdict;
         }
-        let print = segment.is_none().then(|| fingerprint(text));
         let line = LastLine { time, lines: 1, print, ended };
         let known = match self.search {
             Search::Nothing => None,
@@ -49,7 +48,7 @@ impl Window {
             self.replayed |= verdict == Verdict::Replay;
             return verdict;
         }
-        self.deliver(half, &line, segment, text.len(), end);
+        self.deliver(half, &line, segment, bytes, end);
         Verdict::Deliver
     }
 
@@ -149,17 +148,13 @@ impl Window {
             Mark::Beginning => other.is_some_and(|other| !joins || time <= other.time) && !other_reached,
             Mark::Origin(origin) => latest(time) < origin,
             Mark::At(own) if time != own.time => time < own.time && !seen.mark,
-            Mark::At(own) if own.lines == 0 => {
+            // The number alone doesn't do: a follow may have left out some of them, which the log holds (W-27).
+            Mark::At(own) => {
                 let before = !seen.mark;
-                seen.mark |= last && is_same(line, &own);
+                seen.lines += u32::from(last);
+                seen.mark |= last && seen.lines >= own.lines && is_same(line, &own);
                 before
             }
-            Mark::At(own) if last => {
-                seen.lines += 1;
-                seen.mark = seen.lines >= own.lines;
-                seen.lines <= own.lines
-            }
-            Mark::At(own) => seen.lines < own.lines,
         }
     }
 

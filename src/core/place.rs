@@ -147,6 +147,13 @@ impl Half {
         (self.open, self.mark) = (None, Mark::At(LastLine { time, lines, print, ended }));
     }
 
+    /// So many lines of the time of the last one stand in the log, up to it.
+    pub(super) fn counted(&mut self, lines: u32) {
+        if let Mark::At(line) = &mut self.mark {
+            line.lines = lines;
+        }
+    }
+
     /// The line that was delivered last isn't the first of its time in the log.
     pub(super) fn began_amid(&mut self) {
         if let Mark::At(line) = &mut self.mark {

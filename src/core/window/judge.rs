@@ -39,10 +39,8 @@ impl Window {
                 unwanted.then_some(Verdict::Replay)
             }
             Search::Line => self.before_line(half, &line, last),
-            Search::Time => {
-                let replay = !self.seen[half].live && self.is_replay_by_time(half, &line, last);
-                replay.then_some(Verdict::Replay)
-            }
+            Search::Time if self.seen[half].live => None,
+            Search::Time => self.before_time(half, &line, last),
         };
         if let Some(verdict) = known {
             self.replayed |= verdict == Verdict::Replay;
@@ -131,7 +129,8 @@ impl Window {
         !self.auditing && self.seen.iter().zip(&self.resumed().halves).all(gone)
     }
 
-    fn is_replay_by_time(&mut self, half: usize, line: &LastLine, last: bool) -> bool {
+    /// Up to the time of the last line delivered all is replay; and of that time, all up to that line.
+    fn before_time(&mut self, half: usize, line: &LastLine, last: bool) -> Option<Verdict> {
         let time = line.time;
         let other = self.resumed().mark(1 - half);
         // Where many lines bear one time (Podman), that of an open one tells nothing; nor need it, for it ends behind what was delivered.
@@ -141,21 +140,28 @@ impl Window {
         let (mark, joins) = (self.resumed().halves[half].mark, self.joins);
         let seen = &mut self.seen[half];
         if begun {
-            return false; // it was not delivered
+            return None; // it was not delivered
         }
-        match mark {
+        let before = match mark {
             // Nothing of this channel was delivered; so what stands before the last line of the other was not wanted.
             Mark::Beginning => other.is_some_and(|other| !joins || time <= other.time) && !other_reached,
             Mark::Origin(origin) => latest(time) < origin,
             Mark::At(own) if time != own.time => time < own.time && !seen.mark,
+            Mark::At(_) if seen.mark => false,
             // The number alone doesn't do: a follow may have left out some of them, which the log holds (W-27).
-            Mark::At(own) => {
-                let before = !seen.mark;
-                seen.lines += u32::from(last);
-                seen.mark |= last && seen.lines >= own.lines && is_same(line, &own);
-                before
+            Mark::At(own) if last => {
+                seen.lines += 1;
+                seen.mark = seen.lines >= own.lines && is_same(line, &own);
+                if seen.mark {
+                    self.place.halves[half].counted(seen.lines);
+                } else if joins && own.lines == 1 && seen.lines >= own.lines {
+                    return Some(Verdict::Late); // none but the last was delivered
+                }
+                true
             }
-        }
+            Mark::At(_) => true,
+        };
+        before.then_some(Verdict::Replay)
     }
 
     fn deliver(&mut self, half: usize, line: &LastLine, segment: Option<Segment>, bytes: usize, end: Ended) {
@@ -170,7 +176,9 @@ impl Window {
             }
             _ => place.delivered(line.time, line.print, line.ended),
         }
-        if self.begun_amid.as_ref().is_some_and(|begun| **begun == line.time) || self.other_began_amid(half) {
+        if self.begun_amid.as_ref().is_some_and(|begun| **begun == line.time)
+            || self.begins_amid(half, line.time)
+        {
             self.place.halves[half].began_amid();
         }
         self.by_time = false;
@@ -191,12 +199,17 @@ impl Window {
         }
     }
 
-    /// A channel's first line stands in the second in the middle of which the other's began.
-    fn other_began_amid(&self, half: usize) -> bool {
-        let (Some(own), Some(other)) = (self.place.mark(half), self.place.mark(1 - half)) else {
-            return false;
-        };
-        other.lines == 0 && other.time == own.time
+    /// Lines of this time may stand before it that were not wanted: those before the moment from which on lines were, or before
+    /// the last of the other channel.
+    fn begins_amid(&self, half: usize, time: Timestamp) -> bool {
+        let other = self.resumed().mark(1 - half);
+        self.joins
+            && self.search == Search::Time
+            && match self.resumed().halves[half].mark {
+                Mark::Beginning => other.is_some_and(|other| other.time == time),
+                Mark::Origin(origin) => origin.seconds == time.seconds,
+                Mark::At(_) => false,
+            }
     }
 
     /// What was deleted before the line of this time, which is to be delivered now; or, without a time, what is known to be

@@ -84,8 +84,8 @@ const NOT_WITH_PODMAN: [&str; 11] = [
     "engine_without_live_restore",
 ];
 
-/// Those that run with Podman on each change: what depends most on an engine's ways. (Neither `images_labels_and_drivers` nor `restart_same_id`: after a restart they
-/// once got one line twice and the first not; see ARCHITECTURE, "Open".) With `DOCKLOG_LONG=1` all do that can hold.
+/// Those that run with Podman on each change: what depends most on an engine's ways. With `DOCKLOG_LONG=1` all do that can hold: but
+/// `images_labels_and_drivers` and `restart_same_id` not always, for at a restart its follow may leave out a line (W-27).
 const WITH_PODMAN: [&str; 18] = [
     "rotated_every_second",
     "first_starts_repeat_no_history",
